@@ -1,0 +1,110 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The house: one target a room, imports run down DESIGN's table and never back. Whether each file keeps to the
+// dependencies that its target names here is checked by Tests/TidyTests, since SwiftPM lets an import slip through once
+// another target has built the module.
+
+/// Every target of ours: Swift 6 mode (strict concurrency) comes with the tools version; warnings are not let in.
+let ours: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "tandem",
+    products: [
+        .executable(name: "tandem", targets: ["tandem"])
+    ],
+    dependencies: [
+        // SQLite: migrations, one writing connection and read-only readers, on the system's library.
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // The command line: help, validation, environment-independent parsing that users know.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Structured logs behind the interface that every Swift server library speaks.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // SHA-256 of the change log's chain; HMAC and tokens follow it.
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: [
+        // Values that both sides share: points in time (no clock), addresses (no socket).
+        .target(name: "Time", swiftSettings: ours),
+        .target(name: "Addressing", swiftSettings: ours),
+
+        // The protocol cores: no I/O, no clock, no thread, no random source of their own.
+        .target(name: "SIPMessage", dependencies: ["Addressing"], swiftSettings: ours),
+        .target(name: "Routing", dependencies: ["Time", "Addressing"], swiftSettings: ours),
+        .target(name: "SIPTransaction", dependencies: ["SIPMessage", "Time", "Addressing"], swiftSettings: ours),
+        .target(name: "Redirect", dependencies: ["SIPMessage", "Routing", "Time", "Addressing"], swiftSettings: ours),
+        .target(
+            name: "Proxy", dependencies: ["SIPMessage", "SIPTransaction", "Routing", "Redirect", "Time", "Addressing"],
+            swiftSettings: ours),
+        .target(
+            name: "Probing", dependencies: ["SIPMessage", "SIPTransaction", "Routing", "Time", "Addressing"],
+            swiftSettings: ours),
+        .target(
+            name: "SignallingCore",
+            dependencies: [
+                "SIPMessage", "SIPTransaction", "Routing", "Redirect", "Proxy", "Probing", "Time", "Addressing",
+            ],
+            swiftSettings: ours),
+
+        // Where signalling touches the kernel.
+        .target(name: "CSignalling"),
+        .target(
+            name: "SignallingIO", dependencies: ["SignallingCore", "Routing", "Time", "CSignalling"],
+            swiftSettings: ours),
+
+        // The control plane.
+        .target(
+            name: "Store",
+            dependencies: [
+                "Routing", "Time", "Addressing", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: ours),
+        .target(name: "NetworkManager", dependencies: ["Routing", "Store", "Time", "Addressing"], swiftSettings: ours),
+        .target(
+            name: "ControlPlane",
+            dependencies: ["Routing", "Store", "NetworkManager", "SIPMessage", "Time", "Addressing"],
+            swiftSettings: ours),
+        .systemLibrary(
+            name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+        .target(
+            name: "HTTPAPI", dependencies: ["ControlPlane", "CMicrohttpd", "Time", "Addressing"], swiftSettings: ours),
+
+        // The process, and the same cores in a world of our own making.
+        .executableTarget(
+            name: "tandem",
+            dependencies: [
+                "HTTPAPI", "ControlPlane", "NetworkManager", "Store", "SignallingIO", "SignallingCore", "Routing",
+                "Time", "Addressing",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: ours),
+        .target(
+            name: "Simulation", dependencies: ["SignallingCore", "SIPMessage", "Routing", "Time", "Addressing"],
+            swiftSettings: ours),
+
+        .testTarget(name: "TimeTests", dependencies: ["Time", "Addressing"], swiftSettings: ours),
+        .testTarget(name: "SIPMessageTests", dependencies: ["SIPMessage", "Addressing"], swiftSettings: ours),
+        .testTarget(
+            name: "SIPTransactionTests", dependencies: ["SIPTransaction", "SIPMessage", "Time"], swiftSettings: ours),
+        .testTarget(name: "RoutingTests", dependencies: ["Routing", "Time", "Addressing"], swiftSettings: ours),
+        .testTarget(
+            name: "SignallingCoreTests",
+            dependencies: [
+                "SignallingCore", "Simulation", "Proxy", "Redirect", "Probing", "SIPTransaction", "SIPMessage",
+                "Routing", "Time", "Addressing",
+            ], swiftSettings: ours),
+        .testTarget(
+            name: "ControlPlaneTests",
+            dependencies: ["ControlPlane", "NetworkManager", "Store", "Routing", "Time", "Addressing"],
+            swiftSettings: ours),
+        .testTarget(name: "HTTPAPITests", dependencies: ["HTTPAPI", "ControlPlane"], swiftSettings: ours),
+        // The real binary on free ports, with the programs that users have: curl, sipp.
+        .testTarget(name: "IntegrationTests", dependencies: ["tandem"], swiftSettings: ours),
+        // What the code base itself must keep to: import direction, banned words, lengths, documentation.
+        .testTarget(name: "TidyTests", swiftSettings: ours),
+    ]
+)

@@ -1,0 +1,26 @@
+/// Where signalling is sent to or came from: transport, IP address, port (RFC 3261 section 18).
+package struct TransportAddress: Hashable, Sendable {
+    /// The transports of RFC 3261; each socket belongs to one.
+    package enum Transport: UInt8, Sendable, CaseIterable { case udp, tcp, tls }
+
+    /// The transport.
+    package let transport: Transport
+    /// The IP address.
+    package let address: IPAddress
+    /// 1...65535; 0 where the port is still to be chosen.
+    package let port: UInt16
+
+    /// A transport address of its parts.
+    @inlinable
+    package init(_ transport: Transport, _ address: IPAddress, port: UInt16) {
+        (self.transport, self.address, self.port) = (transport, address, port)
+    }
+}
+
+extension TransportAddress: CustomStringConvertible {
+    /// `udp:192.0.2.10:5060`, `udp:[2001:db8::1]:5060`.
+    package var description: String { "\(transport):\(hostPort)" }
+
+    /// `192.0.2.10:5060`, `[2001:db8::1]:5060`: as it stands in a URI or a Via.
+    package var hostPort: String { address.family == .ipv4 ? "\(address):\(port)" : "[\(address)]:\(port)" }
+}

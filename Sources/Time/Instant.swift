@@ -1,0 +1,47 @@
+/// A point on the monotonic time line: nanoseconds since an origin that is fixed while the process lives.
+///
+/// Every timer of Tandem is an `Instant`. It comes in from outside as `now`; nothing here reads a clock. The wall clock
+/// (`WallTime`) appears only where a time is shown or stored.
+package struct Instant: Comparable, Hashable, Sendable {
+    /// Nanoseconds since the origin.
+    package let nanoseconds: Int64
+
+    /// The instant so many nanoseconds after the origin.
+    @inlinable
+    package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+    /// Whole milliseconds since the origin, rounded down.
+    @inlinable
+    package var milliseconds: Int64 { nanoseconds / 1_000_000 }
+
+    @inlinable
+    package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
+
+    /// The instant that lies `duration` later; at the end of the time line it stays there.
+    @inlinable
+    package static func + (instant: Instant, duration: Duration) -> Instant {
+        let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(duration.nanoseconds)
+        return Instant(nanoseconds: overflow ? (duration < .zero ? .min : .max) : sum)
+    }
+
+    /// The time from `earlier` to `later`; negative when they stand the other way round.
+    @inlinable
+    package static func - (later: Instant, earlier: Instant) -> Duration {
+        .nanoseconds(later.nanoseconds.subtractingReportingOverflow(earlier.nanoseconds).partialValue)
+    }
+}
+
+extension Duration {
+    /// The duration in whole nanoseconds; beyond 292 years it stays at the end of the range.
+    @inlinable
+    package var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        return whole.addingReportingOverflow(attoseconds / 1_000_000_000).partialValue
+    }
+
+    /// The duration in whole milliseconds.
+    @inlinable
+    package var milliseconds: Int64 { nanoseconds / 1_000_000 }
+}

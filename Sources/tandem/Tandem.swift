@@ -1,0 +1,5 @@
+/// The command line.
+@main
+struct Tandem {
+    static func main() {}
+}
