@@ -1,7 +1,7 @@
 /// An IPv4 or IPv6 address as a value of 17 bytes, without a scope.
-package struct IPAddress: Hashable, Sendable {
+package struct IPAddress: Hashable, Sendable, BitwiseCopyable {
     /// Which of the two Internet protocols the address belongs to.
-    package enum Family: UInt8, Sendable { case ipv4, ipv6 }
+    package enum Family: UInt8, Sendable, BitwiseCopyable { case ipv4, ipv6 }
 
     /// The protocol.
     package let family: Family

@@ -1,5 +1,5 @@
 /// A block of addresses in CIDR notation (RFC 4632, RFC 4291 section 2.3).
-package struct Network: Hashable, Sendable {
+package struct Network: Hashable, Sendable, BitwiseCopyable {
     /// The first address of the block: every bit behind the prefix is 0.
     package let address: IPAddress
     /// How many leading bits all addresses of the block share.

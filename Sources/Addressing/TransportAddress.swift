@@ -1,7 +1,7 @@
 /// Where signalling is sent to or came from: transport, IP address, port (RFC 3261 section 18).
-package struct TransportAddress: Hashable, Sendable {
+package struct TransportAddress: Hashable, Sendable, BitwiseCopyable {
     /// The transports of RFC 3261; each socket belongs to one.
-    package enum Transport: UInt8, Sendable, CaseIterable { case udp, tcp, tls }
+    package enum Transport: UInt8, Sendable, BitwiseCopyable, CaseIterable { case udp, tcp, tls }
 
     /// The transport.
     package let transport: Transport

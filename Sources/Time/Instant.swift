@@ -2,7 +2,7 @@
 ///
 /// Every timer of Tandem is an `Instant`. It comes in from outside as `now`; nothing here reads a clock. The wall clock
 /// (`WallTime`) appears only where a time is shown or stored.
-package struct Instant: Comparable, Hashable, Sendable {
+package struct Instant: Comparable, Hashable, Sendable, BitwiseCopyable {
     /// Nanoseconds since the origin.
     package let nanoseconds: Int64
 

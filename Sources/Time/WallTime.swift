@@ -1,5 +1,5 @@
 /// A time that people read: milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
-package struct WallTime: Comparable, Hashable, Sendable {
+package struct WallTime: Comparable, Hashable, Sendable, BitwiseCopyable {
     /// Milliseconds since the Unix epoch.
     package let milliseconds: Int64
 

@@ -1,0 +1,75 @@
+/// The digits that a call is routed by: the user part of its Request-URI without visual separators (RFC 3966 section
+/// 5.1.1), parameters and a leading `+`.
+///
+/// A value without references. Digits are codes: 0...9 are themselves, 10 is `*`, 11 is `#`.
+package struct DialledNumber: Sendable, BitwiseCopyable {
+    /// The longest prefix, so no more digits take part in matching.
+    package static let matchedDigitsLimit = 32
+
+    /// How many digits the whole number has; 0 when the user part is not a number.
+    package private(set) var digitCount: Int = 0
+    /// True when a `+` stood in front.
+    package private(set) var hasPlus = false
+    /// False for `alice`, for an empty user part, for one with a letter in it: those match only the catch-all.
+    package var isNumber: Bool { digitCount > 0 }
+
+    private var codes = InlineArray<32, UInt8>(repeating: 0)
+
+    /// How many digits take part in matching, at most `matchedDigitsLimit`.
+    package var matchedDigitCount: Int { min(digitCount, Self.matchedDigitsLimit) }
+
+    /// The code of the digit at `index`, which must be below `matchedDigitCount`.
+    package func code(at index: Int) -> UInt8 { codes[index] }
+
+    /// Reads the user part of a `sip:` URI or the subscriber of a `tel:` URI, escapes included.
+    package init(user: Span<UInt8>) {
+        var index = 0
+        while index < user.count {
+            var byte = user[index]
+            index += 1
+            if byte == UInt8(ascii: "%"), index + 1 < user.count, let high = Self.hexDigit(user[index]),
+                let low = Self.hexDigit(user[index + 1])
+            {
+                (byte, index) = (high << 4 | low, index + 2)
+            }
+            switch byte {
+            case UInt8(ascii: "+") where digitCount == 0 && !hasPlus: hasPlus = true
+            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "("), UInt8(ascii: ")"): continue
+            case UInt8(ascii: ";"), UInt8(ascii: ":"): return
+            default:
+                guard let code = Self.code(of: byte) else {
+                    digitCount = 0
+                    return
+                }
+                if digitCount < Self.matchedDigitsLimit { codes[digitCount] = code }
+                digitCount += 1
+            }
+        }
+    }
+
+    /// The same from text.
+    package init(_ text: String) {
+        var bytes = Array(text.utf8)
+        self = bytes.withUnsafeMutableBufferPointer { DialledNumber(user: $0.span) }
+    }
+
+    /// The code of `0`...`9`, `*`, `#`; nil for anything else.
+    @inlinable
+    package static func code(of byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "*"): 10
+        case UInt8(ascii: "#"): 11
+        default: nil
+        }
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,124 @@
+package import Addressing
+
+/// The immutable, compiled form of all routing data at one revision. Nodes refer to each other by index; nothing in it is
+/// ever written again, so any thread may read it.
+package final class RoutingSnapshot: Sendable {
+    /// The revision of the routing data that it was compiled from.
+    package let revision: Revision
+
+    let plans: [CompiledPlan]
+    let peers: [CompiledNetwork]
+    let lists: [CompiledList?]  // by list number
+    let tables: CompiledTables
+
+    init(
+        revision: Revision, plans: [CompiledPlan], peers: [CompiledNetwork], lists: [CompiledList?],
+        tables: CompiledTables
+    ) {
+        (self.revision, self.plans, self.peers, self.lists, self.tables) = (revision, plans, peers, lists, tables)
+    }
+
+    /// Which plan a source's calls are looked up in: the one of the longest network that holds the address. Nil: nobody
+    /// who may call.
+    package func plan(for source: IPAddress) -> PlanNumber? {
+        for peer in peers where peer.network.contains(source) { return peer.plan }
+        return nil
+    }
+
+    /// The plan of that name.
+    package func plan(named id: String) -> PlanNumber? {
+        plans.firstIndex { $0.id == id }.map { PlanNumber(index: $0) }
+    }
+
+    /// The name of a plan of this snapshot.
+    package func name(of plan: PlanNumber) -> String { plans[plan.index].id }
+
+    /// True when requests from this address come from one of our gateways.
+    package func isGateway(_ address: IPAddress) -> Bool { tables.gatewayAddresses.contains(address) }
+
+    /// All gateways in the order of their slots.
+    package var gateways: some Sequence<SnapshotGateway> { tables.gateways.lazy.compactMap { $0 } }
+
+    /// The gateway in a slot; nil when the slot is another's by now.
+    package func gateway(in slot: GatewaySlot) -> SnapshotGateway? {
+        guard Int(slot.index) < tables.gateways.count, let gateway = tables.gateways[Int(slot.index)],
+            gateway.slot == slot
+        else { return nil }
+        return gateway
+    }
+
+    /// The groups that a gateway is a member of, by name.
+    package func groups(of slot: GatewaySlot) -> [String] {
+        tables.groups.filter { group in tables.members[group.members].contains { $0.slot == slot } }.map(\.id)
+    }
+}
+
+/// A plan of one snapshot.
+package struct PlanNumber: Hashable, Sendable, BitwiseCopyable {
+    let index: Int
+}
+
+/// A gateway as a snapshot holds it.
+package struct SnapshotGateway: Sendable {
+    /// Its name.
+    package let id: String
+    /// Its row in the gateway information table.
+    package let slot: GatewaySlot
+    /// Where requests for it are sent.
+    package let address: TransportAddress
+    /// How it is timed and held.
+    package let timing: GatewayTiming
+    /// Where the end of its Request-URI lies in the snapshot's text.
+    let suffix: Range<Int>
+}
+
+/// One routing plan: prefixes lead to list numbers.
+struct CompiledPlan: Sendable {
+    let id: String
+    let routes: PrefixTable
+}
+
+/// One network of one peer. A snapshot holds them from the longest prefix to the shortest.
+struct CompiledNetwork: Sendable {
+    let network: Network
+    let plan: PlanNumber
+}
+
+struct CompiledList: Sendable {
+    let id: String
+    /// In the order of priority.
+    let entries: Range<Int>
+    let attemptLimit: Int
+}
+
+struct CompiledEntry: Sendable, BitwiseCopyable {
+    let group: Int
+    let priority: UInt16
+    let weight: UInt16
+}
+
+struct CompiledGroup: Sendable {
+    let id: String
+    /// In the order in which they are tried.
+    let members: Range<Int>
+}
+
+/// What selection needs of a member and its gateway, in one place: no reference, nothing to look up elsewhere.
+struct CompiledMember: Sendable, BitwiseCopyable {
+    let slot: GatewaySlot
+    let address: TransportAddress
+    let timing: GatewayTiming
+    let suffixStart: UInt32
+    let suffixEnd: UInt32
+}
+
+/// Everything but plans, peers and lists' heads: compiled anew only when a gateway, a group or a list changed, and shared
+/// by all snapshots between.
+struct CompiledTables: Sendable {
+    var gateways: [SnapshotGateway?] = []  // by slot index
+    var groups: [CompiledGroup] = []
+    var members: [CompiledMember] = []
+    var entries: [CompiledEntry] = []
+    var text: [UInt8] = []
+    var gatewayAddresses: Set<IPAddress> = []
+}

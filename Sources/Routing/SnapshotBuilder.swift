@@ -1,0 +1,231 @@
+internal import Addressing
+
+/// All routing data as values, and their compilation into a `RoutingSnapshot`.
+///
+/// A value: a candidate is a copy that was changed, and a refused one is forgotten. It holds no live status and decides no
+/// rule: references are checked by `ControlPlane` before, and what still leads nowhere is left out of the snapshot.
+package struct SnapshotBuilder: Sendable {
+    /// The gateways by id.
+    package private(set) var gateways: [String: Gateway] = [:]
+    /// The groups by id.
+    package private(set) var groups: [String: GatewayGroup] = [:]
+    /// The routing lists by id.
+    package private(set) var lists: [String: RoutingList] = [:]
+    /// The ingress peers by id.
+    package private(set) var peers: [String: IngressPeer] = [:]
+    /// The ids of the routing plans; `default` among them from the beginning.
+    package var planIDs: some Collection<String> { plans.keys }
+
+    private var plans: [String: PrefixTable] = [RoutingPlan.defaultID: PrefixTable()]
+    private var slots: [String: GatewaySlot] = [:]
+    private var slotNumbers = NumberPool(limit: GatewayInformationTable.slotLimitCount)
+    private var listNumbers: [String: UInt32] = [:]
+    private var listNames: [UInt32: String] = [:]
+    private var listNumberPool = NumberPool(limit: 1 << 24)
+    private var routeCounts: [UInt32: Int] = [:]  // by list number
+    private var tables: CompiledTables?
+    private var compiledLists: [CompiledList?] = []
+
+    /// The empty routing data: the plan `default`, nothing else.
+    package init() {}
+
+    // MARK: gateways, groups, lists, peers, plans
+
+    /// Puts the gateway in or replaces it. A new one, and one whose URI changed, gets a row of the table of its own; a
+    /// row is opened at once, since nothing refers to it before a snapshot does.
+    ///
+    /// - Returns: false when all rows are taken; nothing changed then.
+    package mutating func put(_ gateway: Gateway, in table: GatewayInformationTable) -> Bool {
+        if let old = gateways[gateway.id], old.uri == gateway.uri {
+            gateways[gateway.id] = gateway
+        } else {
+            guard let index = slotNumbers.take() else { return false }
+            removeGateway(gateway.id)
+            gateways[gateway.id] = gateway
+            slots[gateway.id] = table.open(UInt16(index))
+        }
+        tables = nil
+        return true
+    }
+
+    /// Takes the gateway out; its row may become another's.
+    package mutating func removeGateway(_ id: String) {
+        guard gateways.removeValue(forKey: id) != nil else { return }
+        if let slot = slots.removeValue(forKey: id) { slotNumbers.giveBack(UInt32(slot.index)) }
+        tables = nil
+    }
+
+    /// The row of a gateway.
+    package func slot(of gateway: String) -> GatewaySlot? { slots[gateway] }
+
+    /// Puts the group in or replaces it.
+    package mutating func put(_ group: GatewayGroup) {
+        groups[group.id] = group
+        tables = nil
+    }
+
+    /// Takes the group out.
+    package mutating func removeGroup(_ id: String) {
+        if groups.removeValue(forKey: id) != nil { tables = nil }
+    }
+
+    /// Puts the list in or replaces it. Routes to it stay.
+    package mutating func put(_ list: RoutingList) {
+        if listNumbers[list.id] == nil {
+            guard let number = listNumberPool.take() else { return }
+            (listNumbers[list.id], listNames[number]) = (number, list.id)
+        }
+        lists[list.id] = list
+        tables = nil
+    }
+
+    /// Takes the list out; no route leads to it.
+    package mutating func removeList(_ id: String) {
+        guard lists.removeValue(forKey: id) != nil else { return }
+        if let number = listNumbers.removeValue(forKey: id) {
+            listNames[number] = nil
+            listNumberPool.giveBack(number)
+        }
+        tables = nil
+    }
+
+    /// Puts the peer in or replaces it.
+    package mutating func put(_ peer: IngressPeer) { peers[peer.id] = peer }
+
+    /// Takes the peer out.
+    package mutating func removePeer(_ id: String) { peers[id] = nil }
+
+    /// Makes the plan when it is not there.
+    package mutating func putPlan(_ id: String) {
+        if plans[id] == nil { plans[id] = PrefixTable() }
+    }
+
+    /// Takes the plan out with its routes.
+    package mutating func removePlan(_ id: String) {
+        guard let table = plans.removeValue(forKey: id) else { return }
+        table.forEach { _, number in
+            routeCounts[number, default: 0] -= 1
+            return true
+        }
+    }
+
+    // MARK: routes
+
+    /// Puts routes into a plan or, with a nil list, takes them out, in order. Lists and the plan exist.
+    package mutating func changeRoutes(in plan: String, _ changes: [(prefix: Prefix, list: String?)]) {
+        guard let table = plans[plan] else { return }
+        var numbered: [(prefix: Prefix, value: PrefixTable.Value?)] = []
+        numbered.reserveCapacity(changes.count)
+        for (prefix, list) in changes { numbered.append((prefix, list.flatMap { listNumbers[$0] })) }
+        var last: [Prefix: PrefixTable.Value?] = [:]  // the same prefix may change twice
+        for (prefix, number) in numbered {
+            if let old = last[prefix] ?? table[prefix] { routeCounts[old, default: 0] -= 1 }
+            if let number { routeCounts[number, default: 0] += 1 }
+            last[prefix] = .some(number)
+        }
+        plans[plan] = table.changing(numbered)
+    }
+
+    /// The list that a route of exactly this prefix leads to.
+    package func list(at prefix: Prefix, in plan: String) -> String? {
+        plans[plan]?[prefix].flatMap { listNames[$0] }
+    }
+
+    /// How many routes a plan has.
+    package func routeCount(in plan: String) -> Int { plans[plan]?.count ?? 0 }
+
+    /// Up to `limit` routes that lead to the list: plan and prefix.
+    package func routes(to list: String, limit: Int) -> [(plan: String, prefix: Prefix)] {
+        guard let number = listNumbers[list], routeCounts[number, default: 0] > 0 else { return [] }
+        var found: [(plan: String, prefix: Prefix)] = []
+        for (plan, table) in plans.sorted(by: { $0.key < $1.key }) where found.count < limit {
+            table.forEach { prefix, value in
+                if value == number { found.append((plan, prefix)) }
+                return found.count < limit
+            }
+        }
+        return found
+    }
+
+    // MARK: compilation
+
+    /// The snapshot of the present data. Costs in proportion to what changed since the last one: a route alone shares all
+    /// else, a gateway, group or list compiles those three anew.
+    package mutating func snapshot(revision: Revision) -> RoutingSnapshot {
+        let tables = self.tables ?? compile()
+        self.tables = tables
+        let ids = plans.keys.sorted()
+        var numbers: [String: PlanNumber] = [:]
+        for (index, id) in ids.enumerated() { numbers[id] = PlanNumber(index: index) }
+        let compiledPlans = ids.compactMap { id in plans[id].map { CompiledPlan(id: id, routes: $0) } }
+        var networks: [CompiledNetwork] = []
+        for peer in peers.values {
+            guard let plan = numbers[peer.routingPlan] else { continue }
+            networks += peer.networks.map { CompiledNetwork(network: $0, plan: plan) }
+        }
+        networks.sort { $0.network.prefixLength > $1.network.prefixLength }
+        return RoutingSnapshot(
+            revision: revision, plans: compiledPlans, peers: networks, lists: compiledLists, tables: tables)
+    }
+
+    private mutating func compile() -> CompiledTables {
+        var tables = CompiledTables()
+        for (id, gateway) in gateways {
+            guard let slot = slots[id] else { continue }
+            let start = tables.text.count
+            tables.text += gateway.requestURISuffix.utf8
+            while tables.gateways.count <= Int(slot.index) { tables.gateways.append(nil) }
+            tables.gateways[Int(slot.index)] = SnapshotGateway(
+                id: id, slot: slot, address: gateway.address, timing: gateway.timing, suffix: start..<tables.text.count)
+            tables.gatewayAddresses.insert(gateway.address.address)
+        }
+        var groupIndices: [String: Int] = [:]
+        for (id, group) in groups {
+            groupIndices[id] = tables.groups.count
+            let first = tables.members.count
+            for member in group.members.enumerated().sorted(by: { ($0.1.priority, $0.0) < ($1.1.priority, $1.0) }) {
+                guard let slot = slots[member.element.gateway], let gateway = tables.gateways[Int(slot.index)] else {
+                    continue
+                }
+                tables.members.append(
+                    CompiledMember(
+                        slot: slot, address: gateway.address, timing: gateway.timing,
+                        suffixStart: UInt32(gateway.suffix.lowerBound), suffixEnd: UInt32(gateway.suffix.upperBound)))
+            }
+            tables.groups.append(CompiledGroup(id: id, members: first..<tables.members.count))
+        }
+        compiledLists = Array(repeating: nil, count: (listNames.keys.max().map { Int($0) } ?? -1) + 1)
+        for (id, list) in lists {
+            guard let number = listNumbers[id] else { continue }
+            let first = tables.entries.count
+            for entry in list.entries.enumerated().sorted(by: { ($0.1.priority, $0.0) < ($1.1.priority, $1.0) }) {
+                guard let group = groupIndices[entry.element.group] else { continue }
+                tables.entries.append(
+                    CompiledEntry(group: group, priority: entry.element.priority, weight: entry.element.weight))
+            }
+            compiledLists[Int(number)] = CompiledList(
+                id: id, entries: first..<tables.entries.count, attemptLimit: list.attemptLimit)
+        }
+        return tables
+    }
+}
+
+/// Numbers from 0 up, each given to one holder at a time; the one that was given back longest ago comes last, so that a
+/// row rests before it is another's.
+struct NumberPool: Sendable {
+    private let limit: Int
+    private var next: UInt32 = 0
+    private var free: [UInt32] = []
+
+    init(limit: Int) { self.limit = limit }
+
+    mutating func take() -> UInt32? {
+        if Int(next) < limit {
+            next += 1
+            return next - 1
+        }
+        return free.isEmpty ? nil : free.removeFirst()
+    }
+
+    mutating func giveBack(_ number: UInt32) { free.append(number) }
+}
