@@ -1,0 +1,70 @@
+package import Addressing
+package import Routing
+package import SIPMessage
+package import Time
+
+/// What the owner of a `SignallingCore` must do after it was given something: the core writes, the owner carries out and
+/// clears. All arrays keep their memory.
+package struct SignallingActions: Sendable {
+    /// One datagram to send: bytes of `bytes`, through the socket of a listener.
+    package struct OutgoingDatagram: Sendable, BitwiseCopyable {
+        /// Where its bytes begin in `SignallingActions.bytes`.
+        package let start: Int
+        /// How many bytes.
+        package let count: Int
+        /// Where it goes.
+        package let destination: TransportAddress
+        /// Whose socket it leaves through.
+        package let listener: ListenerNumber
+    }
+
+    /// One timer to start: give `token` back through `SignallingCore.fire` at this time. None is ever cancelled; the core
+    /// knows a stale one.
+    package struct ArmedTimer: Sendable, BitwiseCopyable {
+        /// When.
+        package let at: Instant
+        /// What to give back.
+        package let token: TimerToken
+    }
+
+    /// The bytes of all datagrams, one behind the other.
+    package var bytes = OutputBuffer(capacity: 65_536)
+    /// In the order in which they are to leave.
+    package var datagrams: [OutgoingDatagram] = []
+    /// In no order.
+    package var timers: [ArmedTimer] = []
+    /// Status changes for the network manager; each is in the table already.
+    package var transitions: [StatusTransition] = []
+    /// The worker that owns the transaction of the datagram just received: pass that datagram on to it.
+    package var handOver: UInt8?
+
+    /// No actions.
+    package init() {}
+
+    /// Forgets everything and keeps the memory.
+    package mutating func removeAll() {
+        bytes.removeAll()
+        datagrams.removeAll(keepingCapacity: true)
+        timers.removeAll(keepingCapacity: true)
+        transitions.removeAll(keepingCapacity: true)
+        handOver = nil
+    }
+}
+
+/// Which listener of the process: an index into `SignallingSettings.listeners`.
+package struct ListenerNumber: Hashable, Sendable, BitwiseCopyable {
+    /// The index.
+    package let index: UInt8
+
+    /// The listener with this index.
+    package init(_ index: UInt8) { self.index = index }
+}
+
+/// Names a timer of one core: which record, which generation of it, which timer.
+package struct TimerToken: Hashable, Sendable, BitwiseCopyable {
+    /// Meaningful to the core alone.
+    package let bits: UInt64
+
+    /// A token of its bits.
+    package init(bits: UInt64) { self.bits = bits }
+}
