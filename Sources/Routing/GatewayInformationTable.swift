@@ -99,12 +99,15 @@ package final class GatewayInformationTable: Sendable {
         }
     }
 
-    /// Counts an attempt that the gateway answered.
+    /// Counts an attempt that the gateway answered. It vetoes the probes that were missed before (API section 6).
     package func countAnswer(_ slot: GatewaySlot) {
         let row = rows[slot.index]
         row.pointee.answered.wrappingAdd(1, ordering: .relaxed)
         if row.pointee.consecutiveFailures.load(ordering: .relaxed) != 0 {
             row.pointee.consecutiveFailures.store(0, ordering: .relaxed)
+        }
+        if row.pointee.probeFailures.load(ordering: .relaxed) != 0 {
+            row.pointee.probeFailures.store(0, ordering: .relaxed)
         }
     }
 

@@ -39,6 +39,18 @@ package final class RoutingSnapshot: Sendable {
     /// All gateways in the order of their slots.
     package var gateways: some Sequence<SnapshotGateway> { tables.gateways.lazy.compactMap { $0 } }
 
+    /// How many gateways there are.
+    package var gatewayCount: Int { tables.gatewayCount }
+
+    /// The gateway in the first occupied slot behind this index; nil at the end.
+    package func gateway(after index: Int) -> SnapshotGateway? {
+        guard index + 1 < tables.gateways.count else { return nil }
+        for next in tables.gateways[(index + 1)...] {
+            if let next { return next }
+        }
+        return nil
+    }
+
     /// The gateway in a slot; nil when the slot is another's by now.
     package func gateway(in slot: GatewaySlot) -> SnapshotGateway? {
         guard Int(slot.index) < tables.gateways.count, let gateway = tables.gateways[Int(slot.index)],
@@ -116,6 +128,7 @@ struct CompiledMember: Sendable, BitwiseCopyable {
 /// by all snapshots between.
 struct CompiledTables: Sendable {
     var gateways: [SnapshotGateway?] = []  // by slot index
+    var gatewayCount = 0
     var groups: [CompiledGroup] = []
     var members: [CompiledMember] = []
     var entries: [CompiledEntry] = []

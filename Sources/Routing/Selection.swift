@@ -235,3 +235,13 @@ package enum SplitMix64 {
         return mixed ^ (mixed >> 31)
     }
 }
+
+/// The draw of a call: the same Call-ID, the same order among equals, in the look-up as in a call.
+package enum CallDraw {
+    /// FNV-1a of the Call-ID, stirred. Not keyed: who chooses a Call-ID chooses among equals, and gains nothing.
+    package static func number(for callID: Span<UInt8>) -> UInt64 {
+        var state: UInt64 = 0xCBF2_9CE4_8422_2325
+        for index in callID.indices { state = (state ^ UInt64(callID[index])) &* 0x0000_0100_0000_01B3 }
+        return SplitMix64.next(after: &state)
+    }
+}

@@ -178,6 +178,7 @@ package struct SnapshotBuilder: Sendable {
             tables.gateways[Int(slot.index)] = SnapshotGateway(
                 id: id, slot: slot, address: gateway.address, timing: gateway.timing, suffix: start..<tables.text.count)
             tables.gatewayAddresses.insert(gateway.address.address)
+            tables.gatewayCount += 1
         }
         var groupIndices: [String: Int] = [:]
         for (id, group) in groups {
