@@ -1,0 +1,63 @@
+/// What must hold of an object before an operation on it is carried out (RFC 9110 section 13.1).
+package struct Precondition: Equatable, Sendable {
+    /// Entity tags without quotes, one of which the object must have; `*`: it must exist. Nil: nothing is asked.
+    package var ifMatch: [String]?
+    /// Entity tags of which the object must have none; `*`: it must not exist. Nil: nothing is asked.
+    package var ifNoneMatch: [String]?
+
+    /// The given conditions.
+    package init(ifMatch: [String]? = nil, ifNoneMatch: [String]? = nil) {
+        (self.ifMatch, self.ifNoneMatch) = (ifMatch, ifNoneMatch)
+    }
+}
+
+/// One thing to do to one object.
+package enum Operation: Sendable {
+    /// Create or replace.
+    case put(ResourcePath, JSONValue, Precondition)
+    /// Merge (RFC 7396).
+    case patch(ResourcePath, JSONValue, Precondition)
+    /// Delete.
+    case delete(ResourcePath, Precondition)
+
+    /// Which object.
+    package var path: ResourcePath {
+        switch self {
+        case .put(let path, _, _), .patch(let path, _, _), .delete(let path, _): path
+        }
+    }
+}
+
+/// What one request asks for: all of its operations in order, or none.
+package struct Change: Sendable {
+    /// What to do.
+    package let operations: [Operation]
+    /// Who asks, as the audit names it.
+    package let who: String
+    /// Why, in the client's words.
+    package let comment: String?
+
+    /// A change of its parts.
+    package init(_ operations: [Operation], who: String, comment: String? = nil) {
+        (self.operations, self.who, self.comment) = (operations, who, comment)
+    }
+}
+
+/// A change that is committed and in force.
+package struct ChangeResult: Sendable {
+    /// The revision that it made; the one before when it changed nothing.
+    package let revision: Int64
+    /// What came of each operation, in order.
+    package let operations: [OperationResult]
+}
+
+/// What came of one operation.
+package struct OperationResult: Sendable {
+    /// What happened to the object.
+    package enum Outcome: Sendable { case created, replaced, unchanged, deleted }
+
+    /// What happened.
+    package let outcome: Outcome
+    /// The object after it; nil when it was deleted.
+    package let view: ResourceView?
+}

@@ -1,0 +1,51 @@
+/// The kinds of objects that the API provisions.
+package enum ResourceKind: String, Sendable, CaseIterable {
+    case gateways
+    case gatewayGroups = "gateway-groups"
+    case routingLists = "routing-lists"
+    case routingPlans = "routing-plans"
+    case ingressPeers = "ingress-peers"
+    case routes
+}
+
+/// What a path under `/v1` names: one object.
+package struct ResourcePath: Hashable, Sendable {
+    /// The kind of object.
+    package let kind: ResourceKind
+    /// The client's name for it; for a route its prefix.
+    package let id: String
+    /// The plan that a route belongs to; nil for every other kind.
+    package let plan: String?
+
+    /// The path of an object that is no route.
+    package init(_ kind: ResourceKind, _ id: String) { (self.kind, self.id, plan) = (kind, id, nil) }
+
+    /// The path of a route.
+    package init(route prefix: String, plan: String) { (kind, id, self.plan) = (.routes, prefix, plan) }
+
+    /// `gateways/lon1`, `routing-plans/default/routes/44`.
+    package var text: String {
+        guard let plan else { return "\(kind.rawValue)/\(id)" }
+        return "\(ResourceKind.routingPlans.rawValue)/\(plan)/\(kind.rawValue)/\(id)"
+    }
+}
+
+/// One object as the API shows it.
+package struct ResourceView: Sendable {
+    /// Which object.
+    package let path: ResourcePath
+    /// What was set, and `id`, `effective`, `revision`, `created_at`, `updated_at`.
+    package let body: JSONValue
+    /// Its entity tag without quotes; changes when the object changes.
+    package let etag: String
+}
+
+/// A part of a list.
+package struct ResourcePage: Sendable {
+    /// The objects, in the order of their ids.
+    package let items: [JSONValue]
+    /// The id to go on after; nil at the end.
+    package let next: String?
+    /// The revision that the page reflects.
+    package let revision: Int64
+}
