@@ -83,8 +83,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: ours),
         .target(
-            name: "Simulation", dependencies: ["SignallingCore", "SIPMessage", "Routing", "Time", "Addressing"],
-            swiftSettings: ours),
+            name: "Simulation",
+            dependencies: [
+                "SignallingCore", "SIPTransaction", "SIPMessage", "Probing", "Routing", "Time", "Addressing",
+            ], swiftSettings: ours),
 
         .testTarget(name: "TimeTests", dependencies: ["Time", "Addressing"], swiftSettings: ours),
         .testTarget(name: "SIPMessageTests", dependencies: ["SIPMessage", "Addressing"], swiftSettings: ours),

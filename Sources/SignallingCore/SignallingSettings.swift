@@ -1,4 +1,5 @@
 package import Addressing
+package import Probing
 package import SIPTransaction
 
 /// What does not change while a worker lives.

@@ -1,0 +1,50 @@
+package import Addressing
+package import SIPMessage
+package import SIPTransaction
+
+/// The question: OPTIONS outside a dialog (RFC 3261 section 11), with a Call-ID and a tag of its own.
+package struct ProbeRequest {
+    /// Whom it goes to.
+    package var gateway: TransportAddress
+    /// Our address.
+    package var advertised: TransportAddress
+    /// Names the client transaction; makes Call-ID and tag as well.
+    package var branch: Branch
+    /// Keys the branch's check.
+    package var branchKey: KeyedHash.Key
+    /// What `User-Agent` says.
+    package var userAgent: String
+
+    /// A question of its parts.
+    package init(
+        gateway: TransportAddress, advertised: TransportAddress, branch: Branch, branchKey: KeyedHash.Key,
+        userAgent: String
+    ) {
+        (self.gateway, self.advertised, self.branch) = (gateway, advertised, branch)
+        (self.branchKey, self.userAgent) = (branchKey, userAgent)
+    }
+
+    /// Appends the request; a resending is the same bytes again.
+    package func write(into output: inout OutputBuffer) {
+        var hash = KeyedHash(branchKey)
+        hash.update(UInt64(branch.slot) << 32 | UInt64(branch.generation))
+        let identity = hash.finish()
+        output.append("OPTIONS sip:")
+        output.append(hostPort: gateway)
+        output.append(" SIP/2.0\r\nVia: SIP/2.0/UDP ")
+        output.append(hostPort: advertised)
+        output.append(";rport;branch=")
+        branch.write(into: &output, key: branchKey)
+        output.append("\r\nMax-Forwards: 70\r\nFrom: <sip:")
+        output.append(hostPort: advertised)
+        output.append(">;tag=")
+        output.append(hex: identity, digits: 16)
+        output.append("\r\nTo: <sip:")
+        output.append(hostPort: gateway)
+        output.append(">\r\nCall-ID: probe-")
+        output.append(hex: identity &* 0x9E37_79B9_7F4A_7C15, digits: 16)
+        output.append("\r\nCSeq: 1 OPTIONS\r\nUser-Agent: ")
+        output.append(userAgent)
+        output.append("\r\nContent-Length: 0\r\n\r\n")
+    }
+}

@@ -1,0 +1,43 @@
+package import SIPMessage
+
+/// How a response goes on upstream (RFC 3261 section 16.7 steps 3 and 9).
+package enum ForwardedResponse {
+    /// Appends the response without the topmost Via value, which is ours; all else byte for byte in its order.
+    package static func write(_ response: Message, in datagram: Span<UInt8>, into output: inout OutputBuffer) {
+        output.append("SIP/2.0 ")
+        output.append(decimal: Int64(response.status))
+        output.append(" ")
+        output.append(datagram, response.reasonPhrase)
+        output.append("\r\n")
+        var isTopVia = true
+        for field in response.fields {
+            guard field.name == .via, isTopVia else {
+                output.append(datagram, field.line)
+                continue
+            }
+            isTopVia = false
+            var rest = ValueIterator(field.value)
+            _ = rest.next(in: datagram)
+            if let second = rest.next(in: datagram) {
+                output.append("Via: ")
+                output.append(datagram, ByteRange(second.lowerBound, field.value.upperBound))
+                output.append("\r\n")
+            }
+        }
+        output.append("\r\n")
+        output.append(datagram, response.body)
+    }
+
+    /// True when another Via value stands below ours: the response has somewhere to go.
+    package static func hasUpstreamVia(_ response: Message, in datagram: Span<UInt8>) -> Bool {
+        var count = 0
+        for field in response.fields where field.name == .via {
+            var values = ValueIterator(field.value)
+            while values.next(in: datagram) != nil {
+                count += 1
+                if count > 1 { return true }
+            }
+        }
+        return false
+    }
+}

@@ -1,0 +1,55 @@
+package import SIPMessage
+package import SIPTransaction
+
+/// The keyed mark in our Record-Route: what tells a Route that we once gave out from a made-up one, without any state and
+/// over a restart (API section 10).
+///
+/// It stands as the `m` parameter of the URI and covers the Call-ID and the caller's tag: the From tag of the request that
+/// makes the dialog. Within the dialog that tag stands in From or in To, as the request goes one way or the other.
+package enum RouteMark {
+    /// The parameter's name.
+    package static let parameterName: StaticString = "m"
+
+    /// The mark for the dialog that a request would make.
+    package static func make(for request: Message, in datagram: Span<UInt8>, key: KeyedHash.Key) -> UInt64 {
+        value(request.callID, tag: request.fromTag, in: datagram, key: key)
+    }
+
+    /// True when the Route value's URI carries the mark of the dialog that the request claims to be in.
+    package static func isAuthentic(
+        _ route: SIPURI, of request: Message, in datagram: Span<UInt8>, key: KeyedHash.Key
+    ) -> Bool {
+        guard let parameter = parameter(parameterName, of: route.parameters, in: datagram), let mark = parameter.value,
+            let given = hexadecimal(datagram, mark)
+        else { return false }
+        // Both are computed in any case, so that the time tells nothing of which one was nearer.
+        let asCaller = value(request.callID, tag: request.fromTag, in: datagram, key: key) ^ given
+        let asCallee = value(request.callID, tag: request.toTag, in: datagram, key: key) ^ given
+        return asCaller == 0 || asCallee == 0
+    }
+
+    private static func value(
+        _ callID: ByteRange, tag: ByteRange?, in datagram: Span<UInt8>, key: KeyedHash.Key
+    ) -> UInt64 {
+        var hash = KeyedHash(key)
+        hash.update(UInt64(callID.count))
+        hash.update(datagram, callID)
+        if let tag { hash.update(datagram, tag) }
+        return hash.finish()
+    }
+
+    private static func hexadecimal(_ datagram: Span<UInt8>, _ range: ByteRange) -> UInt64? {
+        guard range.count == 16 else { return nil }
+        var value: UInt64 = 0
+        for index in range.lowerBound..<range.upperBound {
+            switch datagram[index] {
+            case let byte where (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte):
+                value = value << 4 | UInt64(byte - UInt8(ascii: "0"))
+            case let byte where (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte):
+                value = value << 4 | UInt64(byte - UInt8(ascii: "a") + 10)
+            default: return nil
+            }
+        }
+        return value
+    }
+}

@@ -1,0 +1,39 @@
+package import Routing
+package import SIPMessage
+
+/// The header fields of a redirect server's answers (RFC 3261 sections 8.3 and 21.3).
+package enum RedirectResponse {
+    /// 302 for one target, 300 for several.
+    package static func status(for set: TargetSet) -> Int { set.targets.count == 1 ? 302 : 300 }
+
+    /// Appends one Contact field a target, in order, with `q` falling from 1.
+    package static func writeContacts(
+        _ set: TargetSet, for request: Message, in datagram: Span<UInt8>, into output: inout OutputBuffer
+    ) {
+        let user: ByteRange?
+        do {
+            user = try SIPURI.parse(datagram, request.requestURI).userinfo
+        } catch {
+            user = nil
+        }
+        for (position, target) in set.targets.enumerated() {
+            output.append("Contact: <sip:")
+            if let user { output.append(datagram, user) }
+            output.append(set.text[target.suffix])
+            output.append(">;q=")
+            writeQ(thousandths: 1000 - position * 1000 / set.targets.count, into: &output)
+            output.append("\r\n")
+        }
+    }
+
+    private static func writeQ(thousandths: Int, into output: inout OutputBuffer) {
+        guard thousandths < 1000 else {
+            output.append("1.0")
+            return
+        }
+        output.append("0.")
+        if thousandths < 100 { output.append("0") }
+        if thousandths < 10 { output.append("0") }
+        output.append(decimal: Int64(thousandths))
+    }
+}

@@ -1,0 +1,40 @@
+package import Addressing
+package import Routing
+package import SIPMessage
+package import Time
+
+// How this room works. `RoutingInformation.find` is the redirect server proper: one request and one snapshot give an
+// ordered target list or a failure. The proxy calls it as a function; the redirect role sends its answer as a response,
+// which `RedirectResponse` writes. No transactions, no state.
+
+/// The answer to one call: an ordered target list, or a failure and its cause.
+package enum RoutingInformation: Equatable, Sendable {
+    /// The targets are in the target set.
+    case targets
+    /// There is none: status code, reason phrase for the response, seconds for Retry-After.
+    case failure(status: Int, retryAfterSeconds: Int64?)
+
+    /// Routes a request by one snapshot (the method, step 3): who asks decides the plan, the user part of the Request-URI
+    /// the route, the Call-ID the draw among equals.
+    package static func find(
+        for request: Message, in datagram: Span<UInt8>, from source: IPAddress, in snapshot: RoutingSnapshot,
+        status table: GatewayInformationTable, now: Instant, into set: inout TargetSet
+    ) -> RoutingInformation {
+        guard let plan = snapshot.plan(for: source) else { return .failure(status: 403, retryAfterSeconds: nil) }
+        let user: ByteRange
+        do {
+            let uri = try SIPURI.parse(datagram, request.requestURI)
+            guard uri.scheme != .other else { return .failure(status: 416, retryAfterSeconds: nil) }
+            user = uri.userinfo ?? .empty
+        } catch {
+            return .failure(status: 400, retryAfterSeconds: nil)
+        }
+        let number = DialledNumber(user: datagram.extracting(user.lowerBound..<user.upperBound))
+        let draw = CallDraw.number(for: datagram.extracting(request.callID.lowerBound..<request.callID.upperBound))
+        switch snapshot.select(number, in: plan, draw: draw, status: table, now: now, into: &set) {
+        case .targets: return .targets
+        case .failure(let failure):
+            return .failure(status: failure.status, retryAfterSeconds: failure.retryAfterSeconds(at: now))
+        }
+    }
+}

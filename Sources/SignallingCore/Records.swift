@@ -1,0 +1,141 @@
+import Addressing
+import Proxy
+import Routing
+import SIPMessage
+import SIPTransaction
+import Time
+
+/// A server transaction with what it needs to answer.
+struct ServerRecord {
+    enum Machine {
+        case invite(InviteServerTransaction)
+        case nonInvite(NonInviteServerTransaction)
+    }
+
+    typealias Handle = Slab<ServerRecord>.Handle
+
+    var machine: Machine
+    var key: ServerTransactionKey
+    /// Where responses go (RFC 3261 section 18.2.2, RFC 3581).
+    var destination: TransportAddress
+    var listener: ListenerNumber
+    /// The last response, for as long as it may have to be sent again.
+    var response: [UInt8]
+    /// The response context, in the proxy role.
+    var context: ContextRecord.Handle?
+
+    var isTerminated: Bool {
+        switch machine {
+        case .invite(let machine): machine.isTerminated
+        case .nonInvite(let machine): machine.isTerminated
+        }
+    }
+
+    /// True when a response with this status would be sent, and so replaces the last one.
+    func accepts(status: Int) -> Bool {
+        switch machine {
+        case .invite(let machine): machine.accepts(status: status)
+        case .nonInvite(let machine): machine.acceptsResponse
+        }
+    }
+
+    /// True after a 2xx to INVITE: the ACK that finds this transaction goes on to the target.
+    var isAccepted: Bool {
+        switch machine {
+        case .invite(let machine): machine.isAccepted
+        case .nonInvite: false
+        }
+    }
+}
+
+/// A client transaction with what it serves.
+struct ClientRecord {
+    enum Machine {
+        case invite(InviteClientTransaction)
+        case nonInvite(NonInviteClientTransaction)
+    }
+
+    enum Purpose {
+        /// One attempt of a response context.
+        case attempt(ContextRecord.Handle, target: Int)
+        /// One probe.
+        case probe(GatewaySlot, address: TransportAddress, hold: Duration, begun: Instant)
+    }
+
+    typealias Handle = Slab<ClientRecord>.Handle
+
+    var machine: Machine
+    /// The CANCEL of this INVITE; it has the INVITE's branch (RFC 3261 section 9.1).
+    var cancel: NonInviteClientTransaction?
+    var purpose: Purpose
+    var destination: TransportAddress
+    var listener: ListenerNumber
+    /// Neighbours among the transactions that wait for a first response from the same destination.
+    var previousWaiting: Handle?
+    var nextWaiting: Handle?
+    var isWaiting = false
+
+    var awaitsFirstResponse: Bool {
+        switch machine {
+        case .invite(let machine): machine.awaitsFirstResponse
+        case .nonInvite(let machine): machine.awaitsFirstResponse
+        }
+    }
+
+    var isTerminated: Bool {
+        if let cancel, !cancel.isTerminated { return false }
+        return switch machine {
+        case .invite(let machine): machine.isTerminated
+        case .nonInvite(let machine): machine.isTerminated
+        }
+    }
+}
+
+/// A response context with the request that it serves.
+struct ContextRecord {
+    typealias Handle = Slab<ContextRecord>.Handle
+
+    var machine: ResponseContext
+    var server: ServerRecord.Handle
+    /// The request as it came, for as long as something may have to be written from it.
+    var original: [UInt8]
+    var source: TransportAddress
+    /// Copied out of the snapshot; empty for a request within a dialog.
+    var targets: [TargetSet.Target]
+    var text: [UInt8]
+    /// Where a request within a dialog goes.
+    var dialogDestination: TransportAddress?
+    /// Route values at the top that were ours.
+    var consumedRoutes: Int
+    /// The mark of our Record-Route; nil: none.
+    var recordRoute: UInt64?
+    /// The best final response so far, as it would go upstream.
+    var kept: [UInt8]
+    var keptStatus: Int
+    /// The client transaction of each target that was tried.
+    var clients: [ClientRecord.Handle]
+    var liveClientCount: Int
+    /// Where responses go, and through which listener.
+    var upstream: TransportAddress
+    var listener: ListenerNumber
+    var callID: ShortText
+}
+
+extension TimerToken {
+    /// What a timer belongs to.
+    enum Owner: UInt64 {
+        case server, client, cancel, context, probing, recovery
+    }
+
+    /// owner: 4 bits | timer: 4 bits | generation: 24 bits | slot: 32 bits
+    init(_ owner: Owner, _ timer: TransactionTimer?, slot: UInt32, generation: UInt32) {
+        self.init(
+            bits: owner.rawValue << 60 | UInt64(timer?.rawValue ?? 15) << 56 | UInt64(generation & 0xFF_FFFF) << 32
+                | UInt64(slot))
+    }
+
+    var owner: Owner? { Owner(rawValue: bits >> 60) }
+    var timer: TransactionTimer? { TransactionTimer(rawValue: UInt8(truncatingIfNeeded: bits >> 56 & 15)) }
+    var generation: UInt32 { UInt32(truncatingIfNeeded: bits >> 32 & 0xFF_FFFF) }
+    var slot: UInt32 { UInt32(truncatingIfNeeded: bits) }
+}

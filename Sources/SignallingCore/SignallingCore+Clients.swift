@@ -1,0 +1,307 @@
+import Addressing
+import Proxy
+import Routing
+import SIPMessage
+import SIPTransaction
+import Time
+
+// Client transactions: what was sent, until nothing can come back.
+extension SignallingCore {
+    /// A response: to the client transaction that its branch names, or to the worker that it names.
+    mutating func receiveResponse(
+        _ response: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
+        _ actions: inout SignallingActions
+    ) {
+        guard let range = response.topVia.branch else {
+            counters.strayResponses &+= 1
+            return
+        }
+        if let worker = Branch.worker(of: datagram, range), worker != settings.worker, worker < settings.workerCount {
+            counters.handedOver &+= 1
+            actions.handOver = worker
+            return
+        }
+        guard let branch = Branch.parse(datagram, range, key: settings.workerSecret) else {
+            counters.strayResponses &+= 1
+            return
+        }
+        let handle = ClientRecord.Handle(slot: branch.slot, generation: branch.generation)
+        guard clients.contains(handle) else {
+            counters.strayResponses &+= 1
+            return
+        }
+        guard isExpected(response, datagram, by: handle) else {
+            counters.strayResponses &+= 1
+            return
+        }
+        counters.responsesReceived &+= 1
+        if response.cSeqMethod == .cancel {
+            driveCancel(handle, .response(status: response.status), arrival.now, &actions)
+            return
+        }
+        if response.status > 100 {
+            forwardedBytes.removeAll()
+            ForwardedResponse.write(response, in: datagram, into: &forwardedBytes)
+        }
+        retryAfterSeconds = response.status == 503 ? retryAfter(of: response, datagram) : nil
+        drive(
+            handle, invite: .response(status: response.status), nonInvite: .response(status: response.status),
+            arrival.now, &actions,
+            acknowledging: { core, actions in
+                core.acknowledge(handle, response, datagram, &actions)
+            })
+    }
+
+    /// True when the response is to what the transaction sent (§17.1.3: branch and CSeq's method) and, where it is to go
+    /// on upstream, has a Via left to go by (§16.7 step 3).
+    private func isExpected(_ response: Message, _ datagram: Span<UInt8>, by handle: ClientRecord.Handle) -> Bool {
+        if response.cSeqMethod == .cancel { return clients[handle].cancel != nil }
+        switch clients[handle].machine {
+        case .invite: guard response.cSeqMethod == .invite else { return false }
+        case .nonInvite: guard response.cSeqMethod != .invite else { return false }
+        }
+        guard case .attempt = clients[handle].purpose else { return true }
+        return ForwardedResponse.hasUpstreamVia(response, in: datagram)
+    }
+
+    /// Tries a target: a client transaction whose branch names it.
+    mutating func attempt(
+        _ target: Int, of context: ContextRecord.Handle, _ now: Instant, _ actions: inout SignallingActions
+    ) {
+        let record = contexts[context].targets.indices.contains(target) ? contexts[context].targets[target] : nil
+        let isInvite = servers.contains(contexts[context].server) && isInviteServer(contexts[context].server)
+        let timing = record?.timing ?? .withinDialog(settings.timers)
+        guard let destination = record?.address ?? contexts[context].dialogDestination else { return }
+        let egress = egress(to: destination, preferring: contexts[context].listener)
+        let machine: ClientRecord.Machine =
+            isInvite
+            ? .invite(
+                InviteClientTransaction(
+                    resendLimit: Int(timing.resendLimit), responseTimeout: timing.responseTimeout,
+                    timers: settings.timers, reliable: false))
+            : .nonInvite(
+                NonInviteClientTransaction(
+                    resendLimit: Int(timing.resendLimit), responseTimeout: timing.responseTimeout,
+                    timers: settings.timers, reliable: false))
+        let handle = takeClient(machine, .attempt(context, target: target), destination, egress)
+        contexts[context].clients.append(handle)
+        contexts[context].liveClientCount += 1
+        counters.attempts &+= 1
+        if target > 0 { counters.failovers &+= 1 }
+        let isReachable = egress != nil
+        drive(
+            handle, invite: isReachable ? .start : .transportFailure,
+            nonInvite: isReachable ? .start : .transportFailure, now, &actions)
+    }
+
+    /// Makes a client transaction.
+    mutating func takeClient(
+        _ machine: ClientRecord.Machine, _ purpose: ClientRecord.Purpose, _ destination: TransportAddress,
+        _ listener: ListenerNumber?
+    ) -> ClientRecord.Handle {
+        let listener = listener ?? ListenerNumber(0)
+        let record = ClientRecord(
+            machine: machine, cancel: nil, purpose: purpose, destination: destination, listener: listener)
+        let handle = clients.take { record }
+        clients[handle] = record
+        startWaiting(handle)
+        return handle
+    }
+
+    /// Gives an event to the transaction and carries out what it says.
+    ///
+    /// - Parameter acknowledging: sends the ACK for the response at hand.
+    mutating func drive(
+        _ handle: ClientRecord.Handle, invite: InviteClientTransaction.Event,
+        nonInvite: NonInviteClientTransaction.Event?, _ now: Instant, _ actions: inout SignallingActions,
+        acknowledging: (inout SignallingCore, inout SignallingActions) -> Void = { _, _ in }
+    ) {
+        var emitted = TransactionActions()
+        switch clients[handle].machine {
+        case .invite(var machine):
+            machine.receive(invite, now: now, into: &emitted)
+            clients[handle].machine = .invite(machine)
+        case .nonInvite(var machine):
+            guard let nonInvite else { return }
+            machine.receive(nonInvite, now: now, into: &emitted)
+            clients[handle].machine = .nonInvite(machine)
+        }
+        if !clients[handle].awaitsFirstResponse { endWaiting(handle) }
+        let purpose = clients[handle].purpose
+        for index in 0..<emitted.count {
+            switch emitted[index] {
+            case .send:
+                if case .timer = invite { counters.requestsResent &+= 1 }
+                send(handle, &actions)
+            case .sendACK: acknowledging(&self, &actions)
+            case .arm(let timer, let at):
+                let token = TimerToken(.client, timer, slot: handle.slot, generation: handle.generation)
+                actions.timers.append(.init(at: at, token: token))
+            case .deliver:
+                guard case .response(let status) = invite else { continue }
+                report(purpose, .final(status), now, &actions)
+            case .timeout: report(purpose, .silence, now, &actions)
+            case .transportFailure: report(purpose, .unreachable, now, &actions)
+            case .ackReceived: break
+            }
+        }
+        release(handle)
+    }
+
+    /// How a client transaction's user hears of it.
+    private enum Report {
+        case final(Int)
+        case silence
+        case unreachable
+    }
+
+    private mutating func report(
+        _ purpose: ClientRecord.Purpose, _ report: Report, _ now: Instant, _ actions: inout SignallingActions
+    ) {
+        switch purpose {
+        case .attempt(let context, let target):
+            guard contexts.contains(context) else { return }
+            switch report {
+            case .final(let status): drive(context, .response(status: status, target: target), now, &actions)
+            case .silence: drive(context, .silence(target: target), now, &actions)
+            case .unreachable: drive(context, .transportFailure(target: target), now, &actions)
+            }
+        case .probe(let slot, _, let hold, let begun):
+            switch report {
+            case .final(let status) where status < 200: break
+            case .final(let status): endProbe(slot, status, hold, begun, now, &actions)
+            case .silence, .unreachable: endProbe(slot, nil, hold, begun, now, &actions)
+            }
+        }
+    }
+
+    /// Frees the transaction, and what waits for it, when it is over.
+    private mutating func release(_ handle: ClientRecord.Handle) {
+        guard clients.contains(handle), clients[handle].isTerminated else { return }
+        let purpose = clients[handle].purpose
+        clients.giveBack(handle)
+        if case .attempt(let context, _) = purpose, contexts.contains(context) {
+            contexts[context].liveClientCount -= 1
+            freeIfDone(context)
+        }
+    }
+
+    // MARK: CANCEL
+
+    /// Cancels an INVITE that has seen a provisional response (§9.1).
+    mutating func startCancel(_ handle: ClientRecord.Handle, _ now: Instant, _ actions: inout SignallingActions) {
+        guard clients.contains(handle), clients[handle].cancel == nil else { return }
+        clients[handle].cancel = NonInviteClientTransaction(
+            resendLimit: 10, responseTimeout: settings.timers.t1 * 64, timers: settings.timers, reliable: false)
+        driveCancel(handle, .start, now, &actions)
+        drive(handle, invite: .cancel, nonInvite: nil, now, &actions)
+    }
+
+    /// Gives an event to the CANCEL's own transaction.
+    mutating func driveCancel(
+        _ handle: ClientRecord.Handle, _ event: NonInviteClientTransaction.Event, _ now: Instant,
+        _ actions: inout SignallingActions
+    ) {
+        guard var machine = clients[handle].cancel else { return }
+        var emitted = TransactionActions()
+        machine.receive(event, now: now, into: &emitted)
+        clients[handle].cancel = machine
+        for index in 0..<emitted.count {
+            switch emitted[index] {
+            case .send: sendCancel(handle, &actions)
+            case .arm(let timer, let at):
+                let token = TimerToken(.cancel, timer, slot: handle.slot, generation: handle.generation)
+                actions.timers.append(.init(at: at, token: token))
+            // The INVITE's own final response ends the call; a CANCEL that is lost for good leaves it to Timer C.
+            case .sendACK, .deliver, .timeout, .transportFailure, .ackReceived: break
+            }
+        }
+        release(handle)
+    }
+
+    // MARK: writing
+
+    private mutating func send(_ handle: ClientRecord.Handle, _ actions: inout SignallingActions) {
+        switch clients[handle].purpose {
+        case .probe: sendProbe(handle, &actions)
+        case .attempt(let context, let target):
+            write(handle, context, target, &actions) { forwarded, request, datagram, source, output in
+                forwarded.write(request, in: datagram, from: source, into: &output)
+            }
+        }
+    }
+
+    private mutating func sendCancel(_ handle: ClientRecord.Handle, _ actions: inout SignallingActions) {
+        guard case .attempt(let context, let target) = clients[handle].purpose else { return }
+        write(handle, context, target, &actions) { forwarded, request, datagram, _, output in
+            forwarded.writeCancel(of: request, in: datagram, into: &output)
+        }
+    }
+
+    /// The ACK for a final response other than 2xx.
+    private mutating func acknowledge(
+        _ handle: ClientRecord.Handle, _ response: Message, _ responseDatagram: Span<UInt8>,
+        _ actions: inout SignallingActions
+    ) {
+        guard case .attempt(let context, let target) = clients[handle].purpose else { return }
+        let to = OutputBuffer.copy(of: responseDatagram, response.to)
+        write(handle, context, target, &actions) { forwarded, request, datagram, _, output in
+            forwarded.writeAcknowledgement(of: request, in: datagram, to: to, into: &output)
+        }
+    }
+
+    /// Writes something from a context's original request as it goes to one of its targets, and sends it there.
+    private mutating func write(
+        _ handle: ClientRecord.Handle, _ context: ContextRecord.Handle, _ target: Int,
+        _ actions: inout SignallingActions,
+        _ body: (ForwardedRequest, Message, Span<UInt8>, TransportAddress, inout OutputBuffer) -> Void
+    ) {
+        guard contexts.contains(context) else { return }
+        let original = contexts[context].original
+        var request = Message()
+        swap(&request, &originalMessage)
+        defer { swap(&request, &originalMessage) }
+        guard reparse(original, into: &request) else { return }
+        let uri: ForwardedRequest.RequestURI =
+            contexts[context].targets.indices.contains(target)
+            ? .target(suffix: contexts[context].text[contexts[context].targets[target].suffix]) : .original
+        let listener = clients[handle].listener
+        let forwarded = ForwardedRequest(
+            branch: Branch(worker: settings.worker, slot: handle.slot, generation: handle.generation),
+            branchKey: settings.workerSecret, advertised: settings.listeners[Int(listener.index)].advertised,
+            requestURI: uri, consumedRoutes: contexts[context].consumedRoutes,
+            recordRoute: contexts[context].recordRoute)
+        let start = actions.bytes.count
+        body(forwarded, request, original.span, contexts[context].source, &actions.bytes)
+        actions.datagrams.append(
+            .init(
+                start: start, count: actions.bytes.count - start, destination: clients[handle].destination,
+                listener: listener))
+    }
+
+    private func isInviteServer(_ handle: ServerRecord.Handle) -> Bool {
+        if case .invite = servers[handle].machine { return true }
+        return false
+    }
+
+    /// Seconds of a Retry-After (§20.33), 1...86400; nil when there is none or it can't be read.
+    private func retryAfter(of response: Message, _ datagram: Span<UInt8>) -> Int64? {
+        guard let field = response.first(.retryAfter) else { return nil }
+        var seconds: Int64 = 0
+        var digits = 0
+        for index in field.value.lowerBound..<field.value.upperBound {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(datagram[index]), digits < 9 else { break }
+            (seconds, digits) = (seconds * 10 + Int64(datagram[index] - UInt8(ascii: "0")), digits + 1)
+        }
+        return digits == 0 || seconds == 0 ? nil : min(seconds, 86_400)
+    }
+}
+
+extension GatewayTiming {
+    /// A request within a dialog waits as long as RFC 3261 says (Timer B and F: 64 times T1).
+    static func withinDialog(_ timers: TimerSettings) -> GatewayTiming {
+        GatewayTiming(
+            responseTimeoutMilliseconds: UInt32(clamping: (timers.t1 * 64).milliseconds), resendLimit: 10,
+            holdSeconds: 0)
+    }
+}

@@ -1,0 +1,232 @@
+import Addressing
+import Probing
+import Proxy
+import Redirect
+import Routing
+import SIPMessage
+import SIPTransaction
+import Time
+
+// The proxy role: one response context a request, which decides; here its decisions are carried out.
+extension SignallingCore {
+    /// A new request for the proxy role (§16.3 to §16.5).
+    mutating func proxy(
+        _ request: Message, _ datagram: Span<UInt8>, _ key: ServerTransactionKey, _ arrival: Arrival,
+        _ routes: ReceivedRoutes, _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
+    ) {
+        let server = makeServer(request, datagram, key, arrival)
+        if let status = refusal(of: request, datagram) {
+            answer(server, status, to: request, datagram, arrival, &actions)
+            return
+        }
+        var set = TargetSet()
+        swap(&set, &targetSet)
+        defer { swap(&set, &targetSet) }
+        var destination: TransportAddress?
+        if request.toTag != nil {
+            guard routes.isAuthentic, let nextHop = routes.nextHop else {
+                answer(server, routes.isAuthentic ? 503 : 481, to: request, datagram, arrival, &actions)
+                return
+            }
+            (destination, _) = (nextHop, set.removeAll())
+        } else {
+            let information = route(request, datagram, arrival, snapshot, &set, &actions)
+            if case .failure(let status, let retryAfterSeconds) = information {
+                answer(server, status, to: request, datagram, arrival, retryAfterSeconds: retryAfterSeconds, &actions)
+                return
+            }
+        }
+        if request.method == .invite { answer(server, 100, to: request, datagram, arrival, &actions) }
+        let context = makeContext(request, datagram, server, arrival, set, destination, routes.ownCount)
+        servers[server].context = context
+        drive(context, .begin, arrival.now, &actions)
+    }
+
+    /// Why a request is not forwarded at all (§16.3): the status of the answer, or nil.
+    private func refusal(of request: Message, _ datagram: Span<UInt8>) -> Int? {
+        if request.maxForwards == 0 { return 483 }
+        if request.first(.proxyRequire) != nil { return 420 }
+        do {
+            return try SIPURI.parse(datagram, request.requestURI).scheme == .other ? 416 : nil
+        } catch {
+            return 400
+        }
+    }
+
+    private mutating func makeContext(
+        _ request: Message, _ datagram: Span<UInt8>, _ server: ServerRecord.Handle, _ arrival: Arrival,
+        _ set: TargetSet,
+        _ destination: TransportAddress?, _ consumedRoutes: Int
+    ) -> ContextRecord.Handle {
+        let isInvite = request.method == .invite
+        let machine = ResponseContext(
+            isInvite: isInvite, targetCount: max(1, set.targets.count), timerC: settings.timerC)
+        let handle = contexts.take {
+            ContextRecord(
+                machine: machine, server: server, original: [], source: arrival.source, targets: [], text: [],
+                dialogDestination: nil, consumedRoutes: 0, recordRoute: nil, kept: [], keptStatus: 0, clients: [],
+                liveClientCount: 0, upstream: arrival.source, listener: arrival.listener, callID: ShortText())
+        }
+        searchingCount += 1
+        let mark =
+            isInvite && settings.isRecordRouting
+            ? RouteMark.make(for: request, in: datagram, key: settings.routeSecret) : nil
+        contexts[handle].machine = machine
+        contexts[handle].server = server
+        contexts[handle].original.removeAll(keepingCapacity: true)
+        datagram.withUnsafeBufferPointer { contexts[handle].original.append(contentsOf: $0) }
+        contexts[handle].source = arrival.source
+        contexts[handle].targets.removeAll(keepingCapacity: true)
+        contexts[handle].targets += set.targets
+        contexts[handle].text.removeAll(keepingCapacity: true)
+        contexts[handle].text += set.text
+        contexts[handle].dialogDestination = destination
+        contexts[handle].consumedRoutes = consumedRoutes
+        // A request within the dialog has our mark in its Route set already (§16.6 step 4 would add nothing).
+        contexts[handle].recordRoute = destination == nil ? mark : nil
+        contexts[handle].kept.removeAll(keepingCapacity: true)
+        contexts[handle].keptStatus = 0
+        contexts[handle].clients.removeAll(keepingCapacity: true)
+        contexts[handle].liveClientCount = 0
+        contexts[handle].upstream = servers[server].destination
+        contexts[handle].listener = arrival.listener
+        contexts[handle].callID = ShortText(datagram, request.callID.lowerBound..<request.callID.upperBound)
+        return handle
+    }
+
+    /// Gives an event to the context and carries out its actions. Where the event is a response, `forwardedBytes` holds it
+    /// as it would go upstream.
+    mutating func drive(
+        _ handle: ContextRecord.Handle, _ event: ResponseContext.Event, _ now: Instant,
+        _ actions: inout SignallingActions
+    ) {
+        var decisions = decisionBuffers.popLast() ?? []
+        let wasEnded = contexts[handle].machine.isEnded
+        contexts[handle].machine.receive(event, now: now, into: &decisions)
+        if contexts[handle].machine.isEnded, !wasEnded { searchingCount -= 1 }
+        for decision in decisions { carryOut(decision, handle, event, now, &actions) }
+        decisions.removeAll(keepingCapacity: true)
+        decisionBuffers.append(decisions)
+        freeIfDone(handle)
+    }
+
+    /// Frees the context when its search is over and nothing that it sent can be answered any more.
+    mutating func freeIfDone(_ handle: ContextRecord.Handle) {
+        guard contexts.contains(handle), contexts[handle].machine.isEnded, contexts[handle].liveClientCount == 0 else {
+            return
+        }
+        contexts.giveBack(handle)
+    }
+
+    private mutating func carryOut(
+        _ action: ResponseContext.Action, _ handle: ContextRecord.Handle, _ event: ResponseContext.Event,
+        _ now: Instant,
+        _ actions: inout SignallingActions
+    ) {
+        // A target that can't be reached may end the search while its other decisions are carried out.
+        guard contexts.contains(handle) else { return }
+        switch action {
+        case .attempt(let target): attempt(target, of: handle, now, &actions)
+        case .cancel(let target):
+            if target < contexts[handle].clients.count { startCancel(contexts[handle].clients[target], now, &actions) }
+        case .armTimerC(let at):
+            let token = TimerToken(.context, nil, slot: handle.slot, generation: handle.generation)
+            actions.timers.append(.init(at: at, token: token))
+        case .forward:
+            if case .response(let status, _) = event { forward(status, handle, now, &actions) }
+        case .keep:
+            guard case .response(let status, _) = event else { return }
+            contexts[handle].kept.removeAll(keepingCapacity: true)
+            contexts[handle].kept += forwardedBytes.bytes
+            contexts[handle].keptStatus = status
+        case .forwardKept:
+            responseBytes.removeAll()
+            responseBytes.append(contexts[handle].kept)
+            answer(contexts[handle].server, contexts[handle].keptStatus, now, &actions)
+        case .respond(let status): answerOriginal(handle, status, now, &actions)
+        case .abandon:
+            guard servers.contains(contexts[handle].server) else { return }
+            drive(contexts[handle].server, invite: nil, nonInvite: .abandon, now, &actions)
+        case .observe(let target, let observation): observe(observation, target, handle, now, &actions)
+        }
+    }
+
+    /// Passes the response in `forwardedBytes` upstream. A 2xx to INVITE goes in any case (§16.7 step 5), also when the
+    /// server transaction has sent another final response or is over.
+    private mutating func forward(
+        _ status: Int, _ handle: ContextRecord.Handle, _ now: Instant, _ actions: inout SignallingActions
+    ) {
+        let sentBefore = actions.datagrams.count
+        swap(&responseBytes, &forwardedBytes)
+        defer { swap(&responseBytes, &forwardedBytes) }
+        answer(contexts[handle].server, status, now, &actions)
+        guard (200..<300).contains(status), actions.datagrams.count == sentBefore else { return }
+        let (upstream, listener) = (contexts[handle].upstream, contexts[handle].listener)
+        sendResponse(responseBytes.bytes, upstream, listener, &actions)
+    }
+
+    /// Answers the request of a context with a response of our own.
+    private mutating func answerOriginal(
+        _ handle: ContextRecord.Handle, _ status: Int, _ now: Instant, _ actions: inout SignallingActions
+    ) {
+        let arrival = Arrival(source: contexts[handle].source, listener: contexts[handle].listener, now: now)
+        let server = contexts[handle].server
+        let original = contexts[handle].original
+        var request = Message()
+        swap(&request, &originalMessage)
+        defer { swap(&request, &originalMessage) }
+        guard servers.contains(server), reparse(original, into: &request) else { return }
+        answer(server, status, to: request, original.span, arrival, &actions)
+    }
+
+    /// Reads a request again that was well-formed when it came.
+    func reparse(_ original: [UInt8], into request: inout Message) -> Bool {
+        do {
+            try request.parse(original.span)
+            return true
+        } catch {
+            return false  // its memory was given up: nothing can be written from it any more
+        }
+    }
+
+    /// What a target did, for the gateway information table (the method, step 6).
+    private mutating func observe(
+        _ observation: ResponseContext.Observation, _ target: Int, _ handle: ContextRecord.Handle, _ now: Instant,
+        _ actions: inout SignallingActions
+    ) {
+        switch observation {
+        case .noResponse: counters.attemptsUnanswered &+= 1
+        case .transportError: counters.attemptsUnreachable &+= 1
+        case .answered, .failureResponse: break
+        }
+        guard target < contexts[handle].targets.count else { return }
+        let gateway = contexts[handle].targets[target]
+        let callID = contexts[handle].callID
+        let transition: StatusTransition?
+        switch observation {
+        case .answered:
+            table.countAnswer(gateway.slot)
+            transition =
+                ProbeVerdict.isOverruledByAnswer(table.status(of: gateway.slot))
+                ? table.putBack(gateway.slot, cause: .callAnswered, now: now, reporter: .call, callID: callID) : nil
+        case .noResponse:
+            table.countFailure(gateway.slot)
+            transition = table.takeOut(
+                gateway.slot, until: now + gateway.timing.hold, cause: .noResponse, now: now, reporter: .call,
+                callID: callID)
+        case .transportError:
+            table.countFailure(gateway.slot)
+            transition = table.takeOut(
+                gateway.slot, until: now + gateway.timing.hold, cause: .transportError, now: now, reporter: .call,
+                callID: callID)
+        case .failureResponse(let status):
+            table.countFailure(gateway.slot)
+            let retryAfter = retryAfterSeconds
+            transition = table.takeOut(
+                gateway.slot, until: now + (retryAfter.map { .seconds($0) } ?? gateway.timing.hold),
+                cause: retryAfter == nil ? .failureResponse : .retryAfter, now: now, reporter: .call,
+                sipStatus: UInt16(truncatingIfNeeded: status), callID: callID)
+        }
+        if let transition { actions.transitions.append(transition) }
+    }
+}

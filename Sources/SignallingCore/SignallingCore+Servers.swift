@@ -1,0 +1,144 @@
+import Addressing
+import Routing
+import SIPMessage
+import SIPTransaction
+import Time
+
+// Server transactions: what was received, what was answered, until nothing of it can come again.
+extension SignallingCore {
+    /// Makes the server transaction of a request that has none.
+    mutating func makeServer(
+        _ request: Message, _ datagram: Span<UInt8>, _ key: ServerTransactionKey, _ arrival: Arrival
+    ) -> ServerRecord.Handle {
+        let machine: ServerRecord.Machine =
+            request.method == .invite
+            ? .invite(InviteServerTransaction(timers: settings.timers, reliable: false))
+            : .nonInvite(NonInviteServerTransaction(timers: settings.timers, reliable: false))
+        let destination = responseDestination(of: request, in: datagram, source: arrival.source)
+        let handle = servers.take {
+            ServerRecord(
+                machine: machine, key: key, destination: destination, listener: arrival.listener, response: [],
+                context: nil)
+        }
+        servers[handle].machine = machine
+        servers[handle].key = key
+        servers[handle].destination = destination
+        servers[handle].listener = arrival.listener
+        servers[handle].response.removeAll(keepingCapacity: true)
+        servers[handle].context = nil
+        serverHandles[key] = handle
+        return handle
+    }
+
+    /// Gives an event to the transaction and carries out what it says.
+    mutating func drive(
+        _ handle: ServerRecord.Handle, invite: InviteServerTransaction.Event?,
+        nonInvite: NonInviteServerTransaction.Event?,
+        _ now: Instant, _ actions: inout SignallingActions
+    ) {
+        var emitted = TransactionActions()
+        switch servers[handle].machine {
+        case .invite(var machine):
+            guard let invite else { return }
+            machine.receive(invite, now: now, into: &emitted)
+            servers[handle].machine = .invite(machine)
+        case .nonInvite(var machine):
+            guard let nonInvite else { return }
+            machine.receive(nonInvite, now: now, into: &emitted)
+            servers[handle].machine = .nonInvite(machine)
+        }
+        for index in 0..<emitted.count {
+            switch emitted[index] {
+            case .send:
+                sendResponse(servers[handle].response, servers[handle].destination, servers[handle].listener, &actions)
+            case .arm(let timer, let at):
+                let token = TimerToken(.server, timer, slot: handle.slot, generation: handle.generation)
+                actions.timers.append(.init(at: at, token: token))
+            case .deliver, .ackReceived, .timeout, .transportFailure, .sendACK: break
+            }
+        }
+        if servers[handle].isTerminated {
+            serverHandles[servers[handle].key] = nil
+            servers.giveBack(handle)
+        }
+    }
+
+    /// Answers through the transaction with the response in `responseBytes`.
+    mutating func answer(
+        _ handle: ServerRecord.Handle, _ status: Int, _ now: Instant, _ actions: inout SignallingActions
+    ) {
+        // What the machine would not send must not take the place of what it may have to send again.
+        guard servers.contains(handle), servers[handle].accepts(status: status) else { return }
+        servers[handle].response.removeAll(keepingCapacity: true)
+        servers[handle].response += responseBytes.bytes
+        drive(handle, invite: .respond(status: status), nonInvite: .respond(status: status), now, &actions)
+    }
+
+    /// Answers through the transaction with a response of our own.
+    mutating func answer(
+        _ handle: ServerRecord.Handle, _ status: Int, to request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival,
+        retryAfterSeconds: Int64? = nil, _ actions: inout SignallingActions
+    ) {
+        let tag = status == 100 ? nil : ownTag(request, datagram)
+        responseBytes.removeAll()
+        writeResponse(
+            status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source, toTag: tag,
+            server: settings.serverName, into: &responseBytes
+        ) { fields in
+            if status == 420 { Self.writeUnsupported(request, datagram, into: &fields) }
+            guard let retryAfterSeconds else { return }
+            fields.append("Retry-After: ")
+            fields.append(decimal: retryAfterSeconds)
+            fields.append("\r\n")
+        }
+        answer(handle, status, arrival.now, &actions)
+    }
+
+    /// Answers without a transaction: the same request gets the same answer again (RFC 3261 section 8.2.7).
+    mutating func answerStatelessly(
+        _ status: Int, to request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival,
+        extra: (inout OutputBuffer) -> Void = { _ in }, _ actions: inout SignallingActions
+    ) {
+        let start = actions.bytes.count
+        writeResponse(
+            status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source,
+            toTag: ownTag(request, datagram), server: settings.serverName, into: &actions.bytes, extraFields: extra)
+        counters.responsesSent &+= 1
+        actions.datagrams.append(
+            .init(
+                start: start, count: actions.bytes.count - start,
+                destination: responseDestination(of: request, in: datagram, source: arrival.source),
+                listener: arrival.listener))
+    }
+
+    /// The extensions that a proxy was asked for and does not have (§16.3 step 5): all of them.
+    private static func writeUnsupported(_ request: Message, _ datagram: Span<UInt8>, into output: inout OutputBuffer) {
+        for field in request.fields where field.name == .proxyRequire {
+            output.append("Unsupported: ")
+            output.append(datagram, field.value)
+            output.append("\r\n")
+        }
+    }
+
+    /// Sends a response that is written already.
+    mutating func sendResponse(
+        _ bytes: [UInt8], _ destination: TransportAddress, _ listener: ListenerNumber,
+        _ actions: inout SignallingActions
+    ) {
+        guard !bytes.isEmpty else { return }
+        counters.responsesSent &+= 1
+        let start = actions.bytes.count
+        actions.bytes.append(bytes)
+        actions.datagrams.append(
+            .init(start: start, count: bytes.count, destination: destination, listener: listener))
+    }
+
+    /// The To tag of our own answers: the same for the same request, unguessable for others.
+    func ownTag(_ request: Message, _ datagram: Span<UInt8>) -> UInt64 {
+        var hash = KeyedHash(settings.workerSecret)
+        hash.update(datagram, request.callID)
+        hash.update(datagram, request.from)
+        hash.update(UInt64(request.cSeqNumber))
+        return hash.finish()
+    }
+}

@@ -1,0 +1,154 @@
+package import Addressing
+import Probing
+import Proxy
+package import Routing
+import SIPMessage
+import SIPTransaction
+package import Time
+
+// How this room works. One `SignallingCore` is all that one worker knows about signalling, without the kernel: given a
+// datagram, a timer or a transport error, it appends to `SignallingActions` what must be done. Requests go through
+// `SignallingCore+Requests` to a server transaction and then to the redirect or the proxy role; the proxy role's
+// `ResponseContext` decides, `SignallingCore+Contexts` carries out; `SignallingCore+Clients` holds what was sent and waits
+// for responses; `SignallingCore+Probing` asks gateways. Records lie in slabs and refer to each other by handle, so that
+// whatever comes late finds nothing instead of something else.
+
+/// The signalling of one worker, sans I/O. Used by one thread.
+package struct SignallingCore: ~Copyable {
+    let settings: SignallingSettings
+    let table: GatewayInformationTable
+
+    var servers = Slab<ServerRecord>()
+    var clients = Slab<ClientRecord>()
+    var contexts = Slab<ContextRecord>()
+    var serverHandles: [ServerTransactionKey: ServerRecord.Handle] = [:]
+    /// The client transactions that wait for a first response, a chain for each destination.
+    var waitingClients: [TransportAddress: ClientRecord.Handle] = [:]
+    var isDraining = false
+    /// Response contexts whose search goes on.
+    var searchingCount = 0
+    var probeSchedule: ProbeSchedule
+
+    /// What has been counted since the beginning.
+    package internal(set) var counters = SignallingCounters()
+
+    // Kept for their memory from one call to the next; each is taken out while it is in use.
+    var receivedMessage = Message()
+    var originalMessage = Message()
+    var targetSet = TargetSet()
+    var responseBytes = OutputBuffer(capacity: 4096)
+    /// The response at hand as it would go upstream.
+    var forwardedBytes = OutputBuffer(capacity: 4096)
+    /// The Retry-After of the response at hand, 1...86400 s.
+    var retryAfterSeconds: Int64?
+    var decisionBuffers: [[ResponseContext.Action]] = []
+
+    /// A core without a call. Worker 0 arms the timers of its first probe and of its first look for reached time values.
+    package init(
+        settings: SignallingSettings, table: GatewayInformationTable, now: Instant,
+        into actions: inout SignallingActions
+    ) {
+        (self.settings, self.table) = (settings, table)
+        probeSchedule = ProbeSchedule(settings.probing)
+        if settings.worker == 0 { armRecovery(now, &actions) }
+        if settings.worker == 0, settings.probing.interval > .zero,
+            settings.listeners.contains(where: { $0.role == .proxy })
+        {
+            actions.timers.append(.init(at: now, token: TimerToken(.probing, nil, slot: 0, generation: 0)))
+        }
+    }
+
+    /// How much is alive of what was received; 0: drained. Probes do not count.
+    package var liveCount: Int { servers.liveCount + contexts.liveCount }
+
+    /// How many client transactions are alive, probes among them.
+    package var clientCount: Int { clients.liveCount }
+
+    /// How many calls still look for a gateway or ring.
+    package var callCount: Int { searchingCount }
+
+    /// From now on new INVITEs are answered 503; what is under way goes on.
+    package mutating func beginDraining() { isDraining = true }
+
+    /// Takes in one datagram.
+    ///
+    /// When `actions.handOver` is set afterwards, nothing else was done: the datagram is for that worker.
+    package mutating func receive(
+        _ datagram: Span<UInt8>, from source: TransportAddress, on listener: ListenerNumber,
+        snapshot: borrowing PinnedSnapshot, now: Instant, into actions: inout SignallingActions
+    ) {
+        var message = Message()
+        swap(&message, &receivedMessage)
+        defer { swap(&message, &receivedMessage) }
+        let arrival = Arrival(source: source, listener: listener, now: now)
+        do {
+            try message.parse(datagram)
+        } catch {
+            refuseMalformed(message, datagram, arrival, error, snapshot, &actions)
+            return
+        }
+        if message.isRequest {
+            receiveRequest(message, datagram, arrival, snapshot, &actions)
+        } else {
+            receiveResponse(message, datagram, arrival, snapshot, &actions)
+        }
+    }
+
+    /// A timer's instant has come. A stale one changes nothing.
+    package mutating func fire(
+        _ token: TimerToken, snapshot: borrowing PinnedSnapshot, now: Instant, into actions: inout SignallingActions
+    ) {
+        switch token.owner {
+        case .server:
+            let handle = ServerRecord.Handle(slot: token.slot, generation: token.generation)
+            guard let timer = token.timer, servers.contains(handle) else { return }
+            drive(handle, invite: .timer(timer), nonInvite: .timer(timer), now, &actions)
+        case .client, .cancel:
+            let handle = ClientRecord.Handle(slot: token.slot, generation: token.generation)
+            guard let timer = token.timer, clients.contains(handle) else { return }
+            if token.owner == .cancel {
+                driveCancel(handle, .timer(timer), now, &actions)
+            } else {
+                drive(handle, invite: .timer(timer), nonInvite: .timer(timer), now, &actions)
+            }
+        case .context:
+            let handle = ContextRecord.Handle(slot: token.slot, generation: token.generation)
+            guard contexts.contains(handle) else { return }
+            drive(handle, .timerC, now, &actions)
+        case .probing: probeNext(snapshot, now, &actions)
+        case .recovery: recoverDue(snapshot, now, &actions)
+        case nil: break
+        }
+    }
+
+    /// A datagram to `destination` could not be delivered: an ICMP error, or the send itself failed. Every transaction that
+    /// still waits for a first response from there fails at once.
+    package mutating func transportFailed(
+        to destination: TransportAddress, on listener: ListenerNumber, snapshot: borrowing PinnedSnapshot, now: Instant,
+        into actions: inout SignallingActions
+    ) {
+        // Gathered first: each failure may send to the next target, which may have the same address.
+        for handle in waiting(for: destination) where clients.contains(handle) {
+            drive(handle, invite: .transportFailure, nonInvite: .transportFailure, now, &actions)
+        }
+    }
+
+    /// Where and when something arrived.
+    struct Arrival {
+        let source: TransportAddress
+        let listener: ListenerNumber
+        let now: Instant
+    }
+
+    /// The listener that a request to `destination` leaves through: the one it came by when that speaks the same protocol,
+    /// else another of the proxy role. Nil: none of ours reaches it.
+    func egress(to destination: TransportAddress, preferring listener: ListenerNumber?) -> ListenerNumber? {
+        func fits(_ candidate: SignallingSettings.Listener) -> Bool {
+            candidate.bound.transport == destination.transport
+                && candidate.bound.address.family == destination.address.family
+        }
+        if let listener, fits(settings.listeners[Int(listener.index)]) { return listener }
+        let index = settings.listeners.firstIndex { $0.role == .proxy && fits($0) }
+        return index.map { ListenerNumber(UInt8(truncatingIfNeeded: $0)) }
+    }
+}

@@ -1,0 +1,120 @@
+import Addressing
+import Probing
+import Routing
+import SIPTransaction
+import SignallingCore
+import Time
+
+// Who and what stands in the world, and what goes wrong in it.
+extension Simulation {
+    static func gatewayName(_ number: Int) -> String { "g\(number)" }
+
+    mutating func makeGateways() {
+        for number in 0..<settings.gatewayCount {
+            let address = Self.address(10, 2, 0, UInt32(truncatingIfNeeded: number + 1), port: 5060)
+            gateways.append(SimulatedGateway(number: number, address: address))
+            gatewayNumbers[address] = number
+            _ = builder.put(
+                Gateway(
+                    id: Self.gatewayName(number), uri: "sip:\(address.hostPort)", address: address,
+                    requestURISuffix: "@\(address.hostPort)", timing: GatewayTiming(holdSeconds: 20)), in: table)
+        }
+        builder.put(RoutingList(id: "list", entries: [.init(group: "group")]))
+        if let network = Network("10.1.0.0/16") { builder.put(IngressPeer(id: "callers", networks: [network])) }
+        if let prefix = Prefix("44") { builder.changeRoutes(in: RoutingPlan.defaultID, [(prefix, "list")]) }
+        changeRouting()
+    }
+
+    /// Another order of the gateways, now and then without one of them.
+    mutating func changeRouting() {
+        report.routingChanges += 1
+        var members = gateways.indices.map {
+            GatewayGroup.Member(gateway: Self.gatewayName($0), priority: UInt16(truncatingIfNeeded: generator.below(3)))
+        }
+        if members.count > 2, generator.chance(perMille: 300) { members.remove(at: generator.below(members.count)) }
+        builder.put(GatewayGroup(id: "group", members: members))
+        snapshot = builder.snapshot(revision: Revision(Int64(report.routingChanges)))
+    }
+
+    mutating func makeWorkers() {
+        let routeSecret = KeyedHash.Key(generator.next(), generator.next())
+        for number in 0..<report.workerCount {
+            var settings = SignallingSettings(
+                listeners: [
+                    .init(role: .proxy, bound: listeners[0], advertised: listeners[0]),
+                    .init(role: .redirect, bound: listeners[1], advertised: listeners[1]),
+                ], worker: UInt8(clamping: number), workerCount: UInt8(clamping: report.workerCount),
+                routeSecret: routeSecret, workerSecret: KeyedHash.Key(generator.next(), generator.next()),
+                serverName: "Tandem/simulated")
+            settings.probing.interval = .seconds(15)
+            workers.append(VirtualWorker(settings: settings, table: table, now: now))
+        }
+    }
+
+    mutating func makeCallers() {
+        for number in 0..<settings.callCount {
+            let address = Self.address(
+                10, 1, UInt32(truncatingIfNeeded: number / 200), UInt32(truncatingIfNeeded: number % 200 + 1),
+                port: 5060)
+            let isRedirected = generator.chance(perMille: 150)
+            callers.append(
+                SimulatedCaller(
+                    number: number, address: address, server: listeners[isRedirected ? 1 : 0],
+                    dialled: generator.chance(perMille: 50) ? "33123456" : "44207\(100_000 + number)",
+                    isImpatient: generator.chance(perMille: 200)))
+            callerNumbers[address] = number
+            events.push(.caller(number, .start), at: now + randomInstant())
+        }
+    }
+
+    private mutating func randomInstant() -> Duration {
+        generator.milliseconds(0, Int(clamping: settings.span.milliseconds))
+    }
+
+    /// Bad hours of gateways, changes of the routing data, noise, and the end.
+    mutating func planTroubles() {
+        for number in gateways.indices {
+            for _ in 0..<generator.below(4) {
+                let begin = now + randomInstant()
+                let mode = SimulatedGateway.Mode(rawValue: 1 + generator.below(3)) ?? .silent
+                events.push(.mode(number, mode), at: begin)
+                events.push(.mode(number, .answering), at: begin + generator.milliseconds(500, 40_000))
+            }
+        }
+        for _ in 0..<4 { events.push(.changeRouting, at: now + randomInstant()) }
+        for number in 0..<settings.noiseCount { events.push(.noise(number), at: now + randomInstant()) }
+        for number in gateways.indices {
+            events.push(.mode(number, .answering), at: now + settings.span + .seconds(60))
+        }
+        events.push(.drain, at: now + settings.span + .seconds(700))
+    }
+
+    /// Random bytes, or a damaged INVITE, from a peer or from a stranger.
+    mutating func sendNoise(_ number: Int) {
+        let last = UInt32(truncatingIfNeeded: number + 1)
+        let isPeer = generator.chance(perMille: 500)
+        let source = isPeer ? Self.address(10, 1, 255, last, port: 5060) : Self.address(198, 51, 100, last, port: 5060)
+        var bytes: [UInt8]
+        if generator.chance(perMille: 300) {
+            bytes = (0..<generator.below(600)).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+        } else {
+            bytes = Array(
+                """
+                INVITE sip:44207@\(listeners[0].hostPort) SIP/2.0\r
+                Via: SIP/2.0/UDP \(source.hostPort);branch=z9hG4bKnoise\(number)\r
+                Max-Forwards: 70\r
+                From: <sip:n@x>;tag=n\r
+                To: <sip:44207@x>\r
+                Call-ID: noise-\(number)\r
+                CSeq: 1 INVITE\r
+                Content-Length: 0\r
+                \r
+
+                """.utf8)
+            for _ in 0..<generator.below(4) {
+                bytes[generator.below(bytes.count)] = UInt8(truncatingIfNeeded: generator.next())
+            }
+        }
+        send(bytes, from: source, to: listeners[generator.below(2)])
+    }
+}

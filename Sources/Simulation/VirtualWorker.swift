@@ -1,0 +1,100 @@
+package import Addressing
+package import Routing
+import SIPMessage
+package import SignallingCore
+package import Time
+
+/// One worker without a kernel: the real `SignallingCore`, its timers, and what it wants to send.
+package final class VirtualWorker {
+    /// One datagram on its way out of the worker.
+    package struct Outgoing {
+        /// Its bytes.
+        package let bytes: [UInt8]
+        /// Where it goes.
+        package let destination: TransportAddress
+        /// Through which listener's socket it leaves.
+        package let listener: ListenerNumber
+    }
+
+    /// What was given to a worker's owner since it last asked.
+    package struct Output {
+        /// In the order in which they leave.
+        package var datagrams: [Outgoing] = []
+        /// Status changes, each in the table already.
+        package var transitions: [StatusTransition] = []
+        /// The worker that the datagram just received belongs to.
+        package var handOver: UInt8?
+    }
+
+    private var core: SignallingCore
+    private var actions = SignallingActions()
+    private var timers = EventQueue<TimerToken>()
+
+    /// A worker that begins at `now`.
+    package init(settings: SignallingSettings, table: GatewayInformationTable, now: Instant) {
+        core = SignallingCore(settings: settings, table: table, now: now, into: &actions)
+        _ = drainActions()
+    }
+
+    /// When its next timer is due.
+    package var nextTimer: Instant? { timers.next }
+    /// What it has counted.
+    package var counters: SignallingCounters { core.counters }
+    /// Server transactions and response contexts that are alive.
+    package var liveCount: Int { core.liveCount }
+    /// Client transactions that are alive.
+    package var clientCount: Int { core.clientCount }
+    /// Searches that go on.
+    package var callCount: Int { core.callCount }
+
+    /// From now on new requests are answered 503.
+    package func beginDraining() { core.beginDraining() }
+
+    /// Gives it a datagram.
+    package func receive(
+        _ bytes: [UInt8], from source: TransportAddress, on listener: ListenerNumber, snapshot: RoutingSnapshot,
+        now: Instant
+    ) -> Output {
+        PinnedSnapshot.lending(snapshot) {
+            core.receive(bytes.span, from: source, on: listener, snapshot: $0, now: now, into: &actions)
+        }
+        return drainActions()
+    }
+
+    /// Fires the timers that are due.
+    package func fireDue(snapshot: RoutingSnapshot, now: Instant) -> Output {
+        var output = Output()
+        while let next = timers.next, next <= now, let (_, token) = timers.pop() {
+            PinnedSnapshot.lending(snapshot) { core.fire(token, snapshot: $0, now: now, into: &actions) }
+            let more = drainActions()
+            output.datagrams += more.datagrams
+            output.transitions += more.transitions
+        }
+        return output
+    }
+
+    /// Tells it that nothing can be sent there.
+    package func transportFailed(
+        to destination: TransportAddress, snapshot: RoutingSnapshot, now: Instant
+    ) -> Output {
+        PinnedSnapshot.lending(snapshot) {
+            core.transportFailed(to: destination, on: ListenerNumber(0), snapshot: $0, now: now, into: &actions)
+        }
+        return drainActions()
+    }
+
+    private func drainActions() -> Output {
+        var output = Output()
+        for datagram in actions.datagrams {
+            output.datagrams.append(
+                Outgoing(
+                    bytes: Array(actions.bytes.bytes[datagram.start..<datagram.start + datagram.count]),
+                    destination: datagram.destination, listener: datagram.listener))
+        }
+        for timer in actions.timers { timers.push(timer.token, at: timer.at) }
+        output.transitions = actions.transitions
+        output.handOver = actions.handOver
+        actions.removeAll()
+        return output
+    }
+}

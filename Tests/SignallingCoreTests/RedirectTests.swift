@@ -1,0 +1,142 @@
+import Addressing
+import Routing
+import SignallingCore
+import Simulation
+import Testing
+import Time
+
+@Suite struct RedirectTests {
+    @Test func `300 with Contacts in order and falling q; 302 for one; the ACK is absorbed (§8.3)`() throws {
+        var bench = try Bench(gateways: 3)
+        bench.receive(bench.request("INVITE"), from: bench.caller, on: Bench.redirect)
+        let answer = try bench.last("300", to: bench.caller)
+        #expect(
+            answer.all("Contact") == [
+                "<sip:+442071234567@10.2.0.1:5060>;q=1.0", "<sip:+442071234567@10.2.0.2:5060>;q=0.667",
+                "<sip:+442071234567@10.2.0.3:5060>;q=0.334",
+            ])
+        #expect(answer.first("To").contains(";tag="))
+        #expect(bench.sent.count == 1, "no 100: the answer is at once")
+        bench.receive(bench.request("INVITE"), from: bench.caller, on: Bench.redirect)
+        bench.receive(bench.request("ACK", toTag: "x"), from: bench.caller, on: Bench.redirect)
+        #expect(bench.trace() == ["300>caller", "300>caller"])
+        bench.advance(.seconds(70))
+        #expect(bench.trace() == [])
+        #expect(bench.worker.liveCount == 0)
+
+        bench = try Bench(gateways: 1)
+        bench.receive(bench.request("INVITE"), from: bench.caller, on: Bench.redirect)
+        #expect(bench.trace() == ["302>caller"])
+    }
+
+    @Test func `failures: 404, 503 with Retry-After, 403 (API 10)`() throws {
+        var bench = try Bench(gateways: 1)
+        bench.receive(bench.request("INVITE", uri: "sip:33@10.0.0.1"), from: bench.caller, on: Bench.redirect)
+        #expect(bench.trace() == ["404>caller"])
+        bench.receive(bench.request("INVITE", branch: "z9hG4bKx", callID: "call-x"), from: bench.caller)
+        bench.advance(.seconds(3))
+        _ = bench.look()
+        bench.receive(bench.request("INVITE", branch: "z9hG4bK2", callID: "c2"), from: bench.caller, on: Bench.redirect)
+        #expect(["59", "60"].contains(try bench.last("503", to: bench.caller).first("Retry-After")))
+        _ = bench.look()
+        bench.receive(bench.request("INVITE", branch: "z9hG4bK3"), from: bench.stranger, on: Bench.redirect)
+        #expect(bench.look().map(\.kind) == ["403"])
+    }
+
+    @Test func `unknown methods and Require are redirected too (§8.3); OPTIONS to ourselves is 200`() throws {
+        var bench = try Bench(gateways: 1)
+        bench.receive(
+            bench.request("FROBNICATE", extra: ["Require: foo"]), from: bench.caller, on: Bench.redirect)
+        #expect(bench.trace() == ["302>caller"])
+        bench.receive(
+            bench.request("OPTIONS", uri: "sip:10.0.0.1:5070", branch: "z9hG4bK2"), from: bench.caller,
+            on: Bench.redirect)
+        #expect(bench.trace() == ["200>caller"])
+    }
+}
+
+@Suite struct EdgeTests {
+    @Test func `noise is counted and dropped; a known sender of a bad request gets 400 or 505 (API 10)`() throws {
+        var bench = try Bench()
+        for noise in ["", "\r\n\r\n", "\0\0\0\0", "hello", "INVITE", "INVITE sip:a@b SIP/2.0\r\n\r\n"] {
+            bench.receive(noise, from: bench.caller)
+        }
+        bench.receive(bench.request("INVITE").replacing("CSeq: 1 INVITE", with: "CSeq: 1 BYE"), from: bench.stranger)
+        #expect(bench.trace() == [])
+        #expect(bench.worker.counters.malformedDropped == 7)
+        bench.receive(bench.request("INVITE").replacing("CSeq: 1 INVITE", with: "CSeq: 1 BYE"), from: bench.caller)
+        #expect(try bench.last("400", to: bench.caller).startLine == "SIP/2.0 400 CSeq Method Mismatch")
+        _ = bench.look()
+        bench.receive(bench.request("INVITE").replacing("SIP/2.0\r\n", with: "SIP/3.0\r\n"), from: bench.caller)
+        #expect(bench.trace() == ["505>caller"])
+        bench.receive(bench.request("INVITE").replacing("Via: ", with: "X: "), from: bench.caller)
+        #expect(bench.trace() == [], "without Via there is no way back")
+        bench.receive(
+            bench.request("ACK").replacing("CSeq: 1 ACK", with: "CSeq: 1 BYE"), from: bench.caller)
+        #expect(bench.trace() == [], "an ACK is never answered")
+        #expect(bench.worker.liveCount == 0)
+    }
+
+    @Test func `responses go to the source address: its port with rport, else that of sent-by (§18.2.2, RFC 3581)`()
+        throws
+    {
+        var bench = try Bench()
+        let elsewhere = try Bench.address("10.1.0.9:7777")
+        bench.receive(bench.request("INVITE", uri: "sip:33@x"), from: elsewhere)
+        let plain = try #require(bench.look().first)
+        #expect(plain.to == (try Bench.address("10.1.0.9:5080")))
+        #expect(plain.first("Via").hasSuffix(";received=10.1.0.9"))
+        bench.receive(
+            bench.request("INVITE", uri: "sip:33@x", branch: "z9hG4bK2;rport"), from: elsewhere)
+        let withPort = try #require(bench.look().first)
+        #expect(withPort.to == elsewhere)
+        #expect(withPort.first("Via").contains(";rport=7777;received=10.1.0.9"))
+    }
+
+    @Test func `a response is handed to the worker that its branch names`() throws {
+        var bench = try Bench()
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        let invite = try bench.last("INVITE", to: try bench.gateway(1))
+        #expect(invite.first("Via").contains("branch=z9hG4bK00"), "worker 0")
+        let other = bench.response(200, to: invite).replacing("z9hG4bK00", with: "z9hG4bK01")
+        bench.receive(other, from: try bench.gateway(1))
+        #expect(bench.worker.counters.strayResponses == 1, "there is no worker 1")
+    }
+}
+
+@Suite struct ProbingTests {
+    @Test func `three missed probes: out; an answer: in; each one change (the method, step 8)`() throws {
+        var bench = try Bench(gateways: 1, isProbing: true)
+        bench.advance(.seconds(1))
+        let first = try #require(bench.look().first)
+        #expect(first.startLine == "OPTIONS sip:10.2.0.1:5060 SIP/2.0")
+        #expect(bench.transitions.isEmpty)
+        bench.advance(.seconds(70))
+        #expect(bench.transitions.map(\.after.cause) == [.probeNoResponse])
+        #expect(try bench.status(1).status == .outOfService)
+        #expect(bench.look().allSatisfy { $0.kind == "OPTIONS" })
+        for _ in 0..<400 where bench.sent.isEmpty { bench.advance(.milliseconds(100)) }
+        let probe = try bench.last("OPTIONS", to: try bench.gateway(1))
+        bench.receive(bench.response(200, to: probe), from: try bench.gateway(1))
+        #expect(bench.transitions.map(\.after.cause) == [.probeNoResponse, .probeAnswered])
+        #expect(try bench.status(1).status == .inService)
+        bench.worker.beginDraining()
+        bench.advance(.seconds(60))
+        #expect(bench.worker.clientCount == 0)
+    }
+
+    @Test func `gateways are asked one after another, and any final but 408 and 503 acknowledges`() throws {
+        var bench = try Bench(gateways: 3, isProbing: true)
+        var asked: [String] = []
+        for _ in 0..<3000 {
+            bench.advance(.milliseconds(100))
+            for probe in bench.look() where probe.kind == "OPTIONS" {
+                asked.append(probe.to.address.description)
+                bench.receive(bench.response(483, to: probe), from: probe.to)
+            }
+        }
+        #expect(asked.prefix(6) == ["10.2.0.1", "10.2.0.2", "10.2.0.3", "10.2.0.1", "10.2.0.2", "10.2.0.3"])
+        #expect((29...33).contains(asked.count), "ten each in 300 s: \(asked.count)")
+        #expect(bench.transitions.isEmpty)
+    }
+}
