@@ -31,6 +31,8 @@ let package = Package(
         // Values that both sides share: points in time (no clock), addresses (no socket).
         .target(name: "Time", swiftSettings: ours),
         .target(name: "Addressing", swiftSettings: ours),
+        // JSON as a value: what stored objects, events and the API are written in.
+        .target(name: "JSON", swiftSettings: ours),
 
         // The protocol cores: no I/O, no clock, no thread, no random source of their own.
         .target(name: "SIPMessage", dependencies: ["Addressing"], swiftSettings: ours),
@@ -53,32 +55,43 @@ let package = Package(
         // Where signalling touches the kernel.
         .target(name: "CSignalling"),
         .target(
-            name: "SignallingIO", dependencies: ["SignallingCore", "Routing", "Time", "CSignalling"],
-            swiftSettings: ours),
+            name: "SignallingIO",
+            dependencies: [
+                "SignallingCore", "SIPMessage", "SIPTransaction", "Probing", "Routing", "Time", "Addressing",
+                "CSignalling",
+            ], swiftSettings: ours),
 
         // The control plane.
         .target(
             name: "Store",
             dependencies: [
-                "Routing", "Time", "Addressing", .product(name: "GRDB", package: "GRDB.swift"),
+                "Routing", "JSON", "Time", "Addressing", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: ours),
-        .target(name: "NetworkManager", dependencies: ["Routing", "Store", "Time", "Addressing"], swiftSettings: ours),
+        .target(
+            name: "NetworkManager", dependencies: ["Routing", "Store", "JSON", "Time", "Addressing"],
+            swiftSettings: ours),
         .target(
             name: "ControlPlane",
-            dependencies: ["Routing", "Store", "NetworkManager", "SIPMessage", "Time", "Addressing"],
+            dependencies: ["Routing", "Store", "NetworkManager", "SIPMessage", "JSON", "Time", "Addressing"],
             swiftSettings: ours),
         .systemLibrary(
             name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .target(
-            name: "HTTPAPI", dependencies: ["ControlPlane", "CMicrohttpd", "Time", "Addressing"], swiftSettings: ours),
+            name: "HTTPAPI",
+            dependencies: [
+                "ControlPlane", "Store", "NetworkManager", "Routing", "JSON", "CMicrohttpd", "Time", "Addressing",
+            ],
+            // The document that is served is the one that people read: a link into openapi/.
+            resources: [.embedInCode("openapi/tandem.yaml")], swiftSettings: ours),
 
         // The process, and the same cores in a world of our own making.
         .executableTarget(
             name: "tandem",
             dependencies: [
-                "HTTPAPI", "ControlPlane", "NetworkManager", "Store", "SignallingIO", "SignallingCore", "Routing",
-                "Time", "Addressing",
+                "HTTPAPI", "ControlPlane", "NetworkManager", "Store", "SignallingIO", "SignallingCore",
+                "SIPTransaction",
+                "Simulation", "Routing", "JSON", "Time", "Addressing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: ours),
@@ -100,10 +113,29 @@ let package = Package(
                 "Routing", "Time", "Addressing",
             ], swiftSettings: ours),
         .testTarget(
+            name: "SignallingIOTests",
+            dependencies: [
+                "SignallingIO", "SignallingCore", "SIPTransaction", "Probing", "Routing", "Time", "Addressing",
+                "CSignalling",
+            ], swiftSettings: ours),
+        .testTarget(
             name: "ControlPlaneTests",
-            dependencies: ["ControlPlane", "NetworkManager", "Store", "Routing", "Time", "Addressing"],
+            dependencies: ["ControlPlane", "NetworkManager", "Store", "Routing", "JSON", "Time", "Addressing"],
             swiftSettings: ours),
-        .testTarget(name: "HTTPAPITests", dependencies: ["HTTPAPI", "ControlPlane"], swiftSettings: ours),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: ["Store", "Routing", "JSON", "Time", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: ours),
+        .testTarget(
+            name: "NetworkManagerTests",
+            dependencies: ["NetworkManager", "Store", "Routing", "JSON", "Time", "Addressing"],
+            swiftSettings: ours),
+        .testTarget(
+            name: "HTTPAPITests",
+            dependencies: [
+                "HTTPAPI", "ControlPlane", "NetworkManager", "Store", "Routing", "JSON", "Time", "Addressing",
+            ],
+            swiftSettings: ours),
         // The real binary on free ports, with the programs that users have: curl, sipp.
         .testTarget(name: "IntegrationTests", dependencies: ["tandem"], swiftSettings: ours),
         // What the code base itself must keep to: import direction, banned words, lengths, documentation.

@@ -13,8 +13,8 @@ package struct IPAddress: Hashable, Sendable, BitwiseCopyable {
     /// The IPv4 address with these 32 bits, most significant byte first.
     package init(ipv4 bits: UInt32) { self.init(.ipv4, high: 0, low: UInt64(bits)) }
 
-    /// The IPv6 address with these 128 bits. A v4-mapped one (::ffff:0:0/96) becomes the IPv4 address that it stands for,
-    /// so that a peer is one and the same over either socket.
+    /// The IPv6 address with these 128 bits. A v4-mapped one (::ffff:0:0/96) becomes the IPv4 address that it stands
+    /// for, so that a peer is one and the same over either socket.
     package init(ipv6High high: UInt64, low: UInt64) {
         if high == 0, low >> 32 == 0xFFFF {
             self.init(.ipv4, high: 0, low: low & 0xFFFF_FFFF)

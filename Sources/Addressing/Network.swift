@@ -39,5 +39,6 @@ package struct Network: Hashable, Sendable, BitwiseCopyable {
 }
 
 extension Network: CustomStringConvertible {
+    /// `192.0.2.0/24`.
     package var description: String { "\(address)/\(prefixLength)" }
 }

@@ -1,10 +1,11 @@
 package import Addressing
 
-// How this room works. `ControlPlane` keeps a `SnapshotBuilder`, a value: it puts gateways, groups, lists, plans, routes
-// and peers into it and takes them out. `SnapshotBuilder.snapshot(revision:)` compiles a `RoutingSnapshot`, which never
-// changes again, and `SnapshotCell.swap` shows it to the workers. A worker pins the snapshot for one batch of datagrams
-// (`SnapshotCell.Reader.withSnapshot`), calls `RoutingSnapshot.select`, and keeps what it needs in its own `TargetSet`.
-// Live status is beside all snapshots in the `GatewayInformationTable`, whose rows any thread may read and change.
+// How this room works. `ControlPlane` keeps a `SnapshotBuilder`, a value: it puts gateways, groups, lists, plans,
+// routes and peers into it and takes them out. `SnapshotBuilder.snapshot(revision:)` compiles a `RoutingSnapshot`,
+// which never changes again, and `SnapshotCell.swap` shows it to the workers. A worker pins the snapshot for one batch
+// of datagrams (`SnapshotCell.Reader.withSnapshot`), calls `RoutingSnapshot.select`, and keeps what it needs in its own
+// `TargetSet`. Live status is beside all snapshots in the `GatewayInformationTable`, whose rows any thread may read and
+// change.
 
 /// A destination gateway: one signalling address through which a call leaves.
 package struct Gateway: Equatable, Sendable {
@@ -138,5 +139,6 @@ package struct Revision: Comparable, Hashable, Sendable, BitwiseCopyable {
     /// The revision with this number.
     package init(_ number: Int64) { self.number = number }
 
+    /// True when the left one comes first.
     package static func < (left: Revision, right: Revision) -> Bool { left.number < right.number }
 }

@@ -1,11 +1,11 @@
 import Synchronization
 package import Time
 
-/// The gateway information table: the live status of every gateway, one row of atomic words a slot, shared by all snapshots
-/// and all threads.
+/// The gateway information table: the live status of every gateway, one row of atomic words a slot, shared by all
+/// snapshots and all threads.
 ///
-/// A change is one compare-and-swap of the status word, so that of all threads that see a gateway fail exactly one makes
-/// the change and gets the `StatusTransition` to pass on. A row is never moved or freed while the table lives.
+/// A change is one compare-and-swap of the status word, so that of all threads that see a gateway fail exactly one
+/// makes the change and gets the `StatusTransition` to pass on. A row is never moved or freed while the table lives.
 package final class GatewayInformationTable: Sendable {
     /// How many gateways one process can hold.
     package static let slotLimitCount = 1 << 16

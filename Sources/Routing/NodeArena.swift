@@ -1,11 +1,11 @@
 /// The memory of prefix trees: numbered nodes that are only ever added, and freed all together.
 ///
 /// One writer adds nodes. A reader reaches only nodes that were complete when the snapshot that names their root was
-/// published, and no node below that is ever written again; so readers need no synchronisation of their own. That is why
-/// the class may be called Sendable although the compiler can't see it.
+/// published, and no node below that is ever written again; so readers need no synchronisation of their own. That is
+/// why the class may be called Sendable although the compiler can't see it.
 ///
-/// Nodes lie in chunks behind a directory that never moves. A node is 13 words: the node number of each of the 12 digits'
-/// children (0: none), then the value (0: none, else the value plus 1).
+/// Nodes lie in chunks behind a directory that never moves. A node is 13 words: the node number of each of the 12
+/// digits' children (0: none), then the value (0: none, else the value plus 1).
 final class NodeArena: @unchecked Sendable {
     static let childCount = 12
     static let valueWord = 12

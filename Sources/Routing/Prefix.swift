@@ -30,6 +30,7 @@ package struct Prefix: Hashable, Sendable {
 }
 
 extension Prefix: CustomStringConvertible {
+    /// The digits, or `any`.
     package var description: String {
         codes.isEmpty ? Self.catchAllName : String(codes.map { Self.characters[Int($0)] })
     }

@@ -1,8 +1,8 @@
 /// Longest prefix match: a digit tree whose versions share what they have in common.
 ///
-/// A table is a value that never changes. `changing` copies the nodes on the way to each changed prefix (at most 33) and
-/// shares all others, so a change costs in proportion to the change and not to the table. Nodes that no version uses any
-/// longer stay in the arena until a change finds that most of it is such waste, and then rebuilds the table.
+/// A table is a value that never changes. `changing` copies the nodes on the way to each changed prefix (at most 33)
+/// and shares all others, so a change costs in proportion to the change and not to the table. Nodes that no version
+/// uses any longer stay in the arena until a change finds that most of it is such waste, and then rebuilds the table.
 package struct PrefixTable: Sendable {
     /// What a prefix leads to: a number of the caller's choice, below 2**32 - 1.
     package typealias Value = UInt32

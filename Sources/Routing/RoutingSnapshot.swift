@@ -1,7 +1,7 @@
 package import Addressing
 
-/// The immutable, compiled form of all routing data at one revision. Nodes refer to each other by index; nothing in it is
-/// ever written again, so any thread may read it.
+/// The immutable, compiled form of all routing data at one revision. Nodes refer to each other by index; nothing in it
+/// is ever written again, so any thread may read it.
 package final class RoutingSnapshot: Sendable {
     /// The revision of the routing data that it was compiled from.
     package let revision: Revision
@@ -74,6 +74,8 @@ package struct PlanNumber: Hashable, Sendable, BitwiseCopyable {
 package struct SnapshotGateway: Sendable {
     /// Its name.
     package let id: String
+    /// Its URI as provisioned.
+    package let uri: String
     /// Its row in the gateway information table.
     package let slot: GatewaySlot
     /// Where requests for it are sent.
@@ -124,8 +126,8 @@ struct CompiledMember: Sendable, BitwiseCopyable {
     let suffixEnd: UInt32
 }
 
-/// Everything but plans, peers and lists' heads: compiled anew only when a gateway, a group or a list changed, and shared
-/// by all snapshots between.
+/// Everything but plans, peers and lists' heads: compiled anew only when a gateway, a group or a list changed, and
+/// shared by all snapshots between.
 struct CompiledTables: Sendable {
     var gateways: [SnapshotGateway?] = []  // by slot index
     var gatewayCount = 0

@@ -2,8 +2,8 @@ internal import Addressing
 
 /// All routing data as values, and their compilation into a `RoutingSnapshot`.
 ///
-/// A value: a candidate is a copy that was changed, and a refused one is forgotten. It holds no live status and decides no
-/// rule: references are checked by `ControlPlane` before, and what still leads nowhere is left out of the snapshot.
+/// A value: a candidate is a copy that was changed, and a refused one is forgotten. It holds no live status and decides
+/// no rule: references are checked by `ControlPlane` before, and what still leads nowhere is left out of the snapshot.
 package struct SnapshotBuilder: Sendable {
     /// The gateways by id.
     package private(set) var gateways: [String: Gateway] = [:]
@@ -149,8 +149,8 @@ package struct SnapshotBuilder: Sendable {
 
     // MARK: compilation
 
-    /// The snapshot of the present data. Costs in proportion to what changed since the last one: a route alone shares all
-    /// else, a gateway, group or list compiles those three anew.
+    /// The snapshot of the present data. Costs in proportion to what changed since the last one: a route alone shares
+    /// all else, a gateway, group or list compiles those three anew.
     package mutating func snapshot(revision: Revision) -> RoutingSnapshot {
         let tables = self.tables ?? compile()
         self.tables = tables
@@ -176,7 +176,8 @@ package struct SnapshotBuilder: Sendable {
             tables.text += gateway.requestURISuffix.utf8
             while tables.gateways.count <= Int(slot.index) { tables.gateways.append(nil) }
             tables.gateways[Int(slot.index)] = SnapshotGateway(
-                id: id, slot: slot, address: gateway.address, timing: gateway.timing, suffix: start..<tables.text.count)
+                id: id, uri: gateway.uri, slot: slot, address: gateway.address, timing: gateway.timing,
+                suffix: start..<tables.text.count)
             tables.gatewayAddresses.insert(gateway.address.address)
             tables.gatewayCount += 1
         }

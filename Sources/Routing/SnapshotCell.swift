@@ -1,12 +1,12 @@
 import Synchronization
 
-/// The one atomic reference through which every worker reaches the current snapshot, and the rule by which a superseded one
-/// is freed: when every worker has passed on.
+/// The one atomic reference through which every worker reaches the current snapshot, and the rule by which a superseded
+/// one is freed: when every worker has passed on.
 ///
-/// A reader announces the epoch it entered and then loads the reference; the writer swaps the reference, begins a new epoch
-/// and frees what was superseded before the oldest epoch that is still announced. Both sides use sequentially consistent
-/// operations: a reader whose announcement the writer did not see loads the reference after the swap. No reader takes a
-/// lock, retains anything or writes a word that another reader writes.
+/// A reader announces the epoch it entered and then loads the reference; the writer swaps the reference, begins a new
+/// epoch and frees what was superseded before the oldest epoch that is still announced. Both sides use sequentially
+/// consistent operations: a reader whose announcement the writer did not see loads the reference after the swap. No
+/// reader takes a lock, retains anything or writes a word that another reader writes.
 package final class SnapshotCell: Sendable {
     /// How many readers one cell serves.
     package static let readerLimitCount = 256
@@ -77,8 +77,8 @@ package final class SnapshotCell: Sendable {
 
         fileprivate init(cell: SnapshotCell, index: Int) { (self.cell, self.index) = (cell, index) }
 
-        /// Pins the current snapshot for as long as `body` runs: one batch of datagrams. The pin can't be kept, since it
-        /// can't be copied and is only lent. Calls must not nest: the inner one would end the outer one's pin.
+        /// Pins the current snapshot for as long as `body` runs: one batch of datagrams. The pin can't be kept, since
+        /// it can't be copied and is only lent. Calls must not nest: the inner one would end the outer one's pin.
         @inline(__always)
         package mutating func withSnapshot<Result: ~Copyable, Failure: Error>(
             _ body: (borrowing PinnedSnapshot) throws(Failure) -> Result

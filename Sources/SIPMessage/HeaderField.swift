@@ -66,7 +66,8 @@ package struct HeaderField: Sendable, BitwiseCopyable {
     package let line: ByteRange
 }
 
-/// The values of a field that may hold several, separated by commas outside quotes and angle brackets (RFC 3261 section 7.3.1).
+/// The values of a field that may hold several, separated by commas outside quotes and angle brackets (RFC 3261 section
+/// 7.3.1).
 package struct ValueIterator {
     private var next: Int
     private let end: Int

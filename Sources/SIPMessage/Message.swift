@@ -1,8 +1,8 @@
-/// One received SIP message as ranges of its datagram (RFC 3261 section 7). Reused from datagram to datagram, so that nothing
-/// is allocated in the steady state.
+/// One received SIP message as ranges of its datagram (RFC 3261 section 7). Reused from datagram to datagram, so that
+/// nothing is allocated in the steady state.
 ///
-/// After a `parse` that threw, what was read before and behind the broken place is there all the same: `isAnswerable` tells
-/// whether that is enough to tell the sender.
+/// After a `parse` that threw, what was read before and behind the broken place is there all the same: `isAnswerable`
+/// tells whether that is enough to tell the sender.
 package struct Message: Sendable {
     /// More header fields than this are refused (API section 9).
     package static let fieldLimitCount = 256

@@ -1,4 +1,5 @@
-/// A name-addr or addr-spec with the parameters behind it, as From, To, Contact and Route hold it (RFC 3261 section 20.10).
+/// A name-addr or addr-spec with the parameters behind it, as From, To, Contact and Route hold it (RFC 3261 section
+/// 20.10).
 package struct NameAddress: Sendable, BitwiseCopyable {
     /// A quoted string with its quotes, or tokens; empty without.
     package let displayName: ByteRange

@@ -1,10 +1,11 @@
 package import Addressing
 
-/// Appends a response of our own to a request (RFC 3261 section 8.2.6): all Via values in their order, the top one completed
-/// with `received` and `rport` (RFC 3581), From, To, Call-ID and CSeq as they came, nothing of the body. Record-Route stays
-/// out, since none of our own responses makes a dialog.
+/// Appends a response of our own to a request (RFC 3261 section 8.2.6): all Via values in their order, the top one
+/// completed with `received` and `rport` (RFC 3581), From, To, Call-ID and CSeq as they came, nothing of the body.
+/// Record-Route stays out, since none of our own responses makes a dialog.
 ///
-/// The request need only be answerable (`Message.isAnswerable`): one that broke a rule is answered from what was read of it.
+/// The request need only be answerable (`Message.isAnswerable`): one that broke a rule is answered from what was read
+/// of it.
 ///
 /// - Parameters:
 ///   - toTag: goes into To when that has no tag; nil leaves To as it came (a 100).

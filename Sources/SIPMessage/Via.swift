@@ -30,8 +30,8 @@ package struct Via: Sendable, BitwiseCopyable {
 
     /// Reads as much of the first value in the range as makes sense.
     ///
-    /// - Returns: false when something of it breaks the grammar; what was read before that is kept, so that the sender can be
-    ///   told.
+    /// - Returns: false when something of it breaks the grammar; what was read before that is kept, so that the sender
+    ///   can be told.
     mutating func parse(_ datagram: Span<UInt8>, _ field: ByteRange) -> Bool {
         self = Via()
         var values = ValueIterator(field)
@@ -107,8 +107,9 @@ package struct Via: Sendable, BitwiseCopyable {
         return !iterator.isMalformed
     }
 
-    /// Appends the value as the server that received it must complete it: `received` where the source differs from sent-by,
-    /// both it and `rport` where the sender asked (section 18.2.1, RFC 3581 section 4). What the sender put there himself goes.
+    /// Appends the value as the server that received it must complete it: `received` where the source differs from
+    /// sent-by, both it and `rport` where the sender asked (section 18.2.1, RFC 3581 section 4). What the sender put
+    /// there himself goes.
     package func writeReceived(
         from source: TransportAddress, in datagram: Span<UInt8>, into output: inout OutputBuffer
     ) {

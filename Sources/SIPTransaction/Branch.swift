@@ -1,7 +1,7 @@
 package import SIPMessage
 
-/// The branch that we put into our Via (RFC 3261 section 8.1.1.7): it names the worker and the client transaction that a
-/// response is for, so that no table is searched.
+/// The branch that we put into our Via (RFC 3261 section 8.1.1.7): it names the worker and the client transaction that
+/// a response is for, so that no table is searched.
 ///
 ///     z9hG4bK | worker: 2 hex digits | slot: 8 | generation: 8 | check: 12
 ///

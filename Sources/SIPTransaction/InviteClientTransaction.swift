@@ -1,7 +1,7 @@
 package import Time
 
-/// The INVITE client transaction: RFC 3261 section 17.1.1 with RFC 6026's `accepted`. The predetermined time and number of
-/// resendings take the place of Timer B until a provisional response comes (the method, step 4).
+/// The INVITE client transaction: RFC 3261 section 17.1.1 with RFC 6026's `accepted`. The predetermined time and number
+/// of resendings take the place of Timer B until a provisional response comes (the method, step 4).
 ///
 ///     initial --start--> calling
 ///     calling --1xx--> proceeding
@@ -12,8 +12,9 @@ package import Time
 ///     proceeding --cancel--> proceeding --timer B (64 T1, section 9.1): timeout--> terminated
 ///     initial, calling --transport failure--> terminated
 ///
-/// `unanswered` is ours: the transaction user has moved on to another target, but a late provisional must be cancelled and a
-/// late 2xx must reach the caller (section 16.7 step 5). Timer C, which bounds `proceeding`, is the response context's.
+/// `unanswered` is ours: the transaction user has moved on to another target, but a late provisional must be cancelled
+/// and a late 2xx must reach the caller (section 16.7 step 5). Timer C, which bounds `proceeding`, is the response
+/// context's.
 package struct InviteClientTransaction: Sendable, BitwiseCopyable {
     /// What happened.
     package enum Event: Equatable, Sendable, BitwiseCopyable {

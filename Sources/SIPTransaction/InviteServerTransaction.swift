@@ -76,7 +76,7 @@ package struct InviteServerTransaction: Sendable, BitwiseCopyable {
         case (.completed, .transportFailure):
             state = .terminated
             actions.append(.transportFailure)
-        // RFC 6026 §7.1: copies of the INVITE are absorbed in `accepted`, and a transport error is told to no one's end.
+        // RFC 6026 §7.1: copies of the INVITE are absorbed in `accepted`, and a transport error does not end it.
         case (.accepted, .request), (.confirmed, .request), (.terminated, .request), (.completed, .respond),
             (.confirmed, .respond), (.terminated, .respond), (.proceeding, .ack), (.confirmed, .ack),
             (.terminated, .ack),

@@ -1,7 +1,8 @@
 package import Time
 
-/// The client transaction of a request other than INVITE and ACK: RFC 3261 section 17.1.2. The predetermined time and number
-/// of resendings take the place of Timer F until a provisional response comes; from then on it is 64 T1 from the start.
+/// The client transaction of a request other than INVITE and ACK: RFC 3261 section 17.1.2. The predetermined time and
+/// number of resendings take the place of Timer F until a provisional response comes; from then on it is 64 T1 from the
+/// start.
 ///
 ///     initial --start--> trying --1xx--> proceeding
 ///     trying, proceeding --200...699--> completed --timer K--> terminated
@@ -43,7 +44,8 @@ package struct NonInviteClientTransaction: Sendable, BitwiseCopyable {
     private let timers: TimerSettings
     private let reliable: Bool
 
-    /// A transaction that has sent nothing yet; the parameters are those of `InviteClientTransaction`, with Timer E for A.
+    /// A transaction that has sent nothing yet; the parameters are those of `InviteClientTransaction`, with Timer E for
+    /// A.
     package init(resendLimit: Int, responseTimeout: Duration, timers: TimerSettings, reliable: Bool) {
         (self.resendLimit, self.responseTimeout) = (resendLimit, responseTimeout)
         (self.timers, self.reliable) = (timers, reliable)

@@ -1,11 +1,11 @@
 package import SIPMessage
 
-/// Finds the server transaction that a request belongs to (RFC 3261 section 17.2.3): a keyed hash of 128 bits of what must be
-/// the same, so that no sender can make two transactions meet.
+/// Finds the server transaction that a request belongs to (RFC 3261 section 17.2.3): a keyed hash of 128 bits of what
+/// must be the same, so that no sender can make two transactions meet.
 ///
 /// - With the cookie `z9hG4bK`: branch, sent-by and method.
-/// - Without (RFC 2543): Request-URI, From tag, Call-ID, CSeq number, the top Via value and method. The To tag takes no part:
-///   the INVITE has none yet where its ACK has the response's, and CSeq tells requests within a dialog apart.
+/// - Without (RFC 2543): Request-URI, From tag, Call-ID, CSeq number, the top Via value and method. The To tag takes no
+///   part: the INVITE has none yet where its ACK has the response's, and CSeq tells requests within a dialog apart.
 package struct ServerTransactionKey: Hashable, Sendable, BitwiseCopyable {
     private let low: UInt64
     private let high: UInt64

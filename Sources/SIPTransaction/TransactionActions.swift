@@ -1,6 +1,7 @@
 package import Time
 
-/// What the owner of a machine must do after it was given an event, in order. Lies on the owner's stack: nothing is allocated.
+/// What the owner of a machine must do after it was given an event, in order. Lies on the owner's stack: nothing is
+/// allocated.
 package struct TransactionActions {
     /// One thing to do.
     package enum Action: Equatable, Sendable, BitwiseCopyable {
@@ -16,8 +17,8 @@ package struct TransactionActions {
         case timeout
         /// Tell the transaction user that the other side can't be reached.
         case transportFailure
-        /// The ACK for a final response other than 2xx has come; or one that the transaction user must look at (RFC 6026
-        /// section 7.1), when the machine is in `accepted`.
+        /// The ACK for a final response other than 2xx has come; or one that the transaction user must look at (RFC
+        /// 6026 section 7.1), when the machine is in `accepted`.
         case ackReceived
     }
 

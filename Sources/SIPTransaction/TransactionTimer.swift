@@ -1,7 +1,8 @@
-// How this room works. The four machines of RFC 3261 section 17, with RFC 6026's `accepted`, know neither messages nor clocks:
-// an event and `now` come in, `TransactionActions` come out, the owner sends, arms and delivers. A timer is never stopped; one
-// that fires where it means nothing changes nothing. Names are here too: `Branch` names a client transaction in our Via,
-// `ServerTransactionKey` finds the server transaction of a request, `KeyedHash` keeps others from making either up.
+// How this room works. The four machines of RFC 3261 section 17, with RFC 6026's `accepted`, know neither messages nor
+// clocks: an event and `now` come in, `TransactionActions` come out, the owner sends, arms and delivers. A timer is
+// never stopped; one that fires where it means nothing changes nothing. Names are here too: `Branch` names a client
+// transaction in our Via, `ServerTransactionKey` finds the server transaction of a request, `KeyedHash` keeps others
+// from making either up.
 
 /// The timers of RFC 3261 table 4 and RFC 6026 by their letters. Timer C is the response context's.
 package enum TransactionTimer: UInt8, Sendable, BitwiseCopyable, CaseIterable {

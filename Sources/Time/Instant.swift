@@ -14,6 +14,7 @@ package struct Instant: Comparable, Hashable, Sendable, BitwiseCopyable {
     @inlinable
     package var milliseconds: Int64 { nanoseconds / 1_000_000 }
 
+    /// True when the left one comes first.
     @inlinable
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 

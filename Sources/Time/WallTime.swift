@@ -6,6 +6,7 @@ package struct WallTime: Comparable, Hashable, Sendable, BitwiseCopyable {
     /// The time so many milliseconds after the Unix epoch.
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
+    /// True when the left one comes first.
     package static func < (left: WallTime, right: WallTime) -> Bool { left.milliseconds < right.milliseconds }
 
     /// The time that lies `duration` later.

@@ -13,8 +13,9 @@ struct RoutingFixture {
             let address = try #require(IPAddress("192.0.2.\(number)"))
             _ = builder.put(
                 Gateway(
-                    id: "g\(number)", uri: "sip:192.0.2.\(number)", address: TransportAddress(.udp, address, port: 5060),
-                    requestURISuffix: "@192.0.2.\(number)", timing: timing), in: table)
+                    id: "g\(number)", uri: "sip:192.0.2.\(number)",
+                    address: TransportAddress(.udp, address, port: 5060), requestURISuffix: "@192.0.2.\(number)",
+                    timing: timing), in: table)
         }
     }
 

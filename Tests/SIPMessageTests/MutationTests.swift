@@ -50,8 +50,9 @@ import Testing
             MessageTests.request,
             "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: c <sip:d@e>;tag=2\r\n"
                 + "Call-ID: x\r\nCSeq: 1 INVITE\r\nRecord-Route: <sip:p;lr>, <sip:q;lr>\r\nContent-Length: 0\r\n\r\n",
-            "OPTIONS tel:+1-2 SIP/2.0\r\nVia: SIP/2.0/UDP [2001:db8::1]:5060;branch=z9hG4bKx;ttl=1\r\nf: \"q\\\"\" <sip:a@[::1]>\r\n"
-                + "t: sips:d@e?x=y\r\ni: x\r\nCSeq: 1 OPTIONS\r\nm: <sip:a>;q=0.1, *\r\n\r\n",
+            "OPTIONS tel:+1-2 SIP/2.0\r\nVia: SIP/2.0/UDP [2001:db8::1]:5060;branch=z9hG4bKx;ttl=1\r\n"
+                + "f: \"q\\\"\" <sip:a@[::1]>\r\nt: sips:d@e?x=y\r\ni: x\r\nCSeq: 1 OPTIONS\r\n"
+                + "m: <sip:a>;q=0.1, *\r\n\r\n",
         ].map { Array($0.utf8) }
         var (message, readCount, answeredCount) = (Message(), 0, 0)
         for round in 0..<3000 {
