@@ -2,7 +2,8 @@ package import Routing
 package import Time
 
 // How this room works. `ProbeSchedule` says which gateway is asked next and when, `ProbeRequest` writes the question,
-// `ProbeVerdict` says what an answer, or its absence, means for the status. `SignallingCore` sends, waits and writes the status.
+// `ProbeVerdict` says what an answer, or its absence, means for the status. `SignallingCore` sends, waits and writes
+// the status.
 
 /// How gateways are probed (API section 3, `probe`).
 package struct ProbeSettings: Sendable {
@@ -61,8 +62,9 @@ package enum ProbeVerdict: Equatable, Sendable {
     /// True when a final response says that the gateway is available: any but 408 and 503.
     package static func isAcknowledgement(_ status: Int) -> Bool { status != 408 && status != 503 }
 
-    /// True when an answer, to a probe or to a call that was under way, ends an out-of-service status: silence had begun
-    /// it. What the gateway said of itself lasts until its time value, and the operator's word as long as he said.
+    /// True when an answer, to a probe or to a call that was under way, ends an out-of-service status: silence had
+    /// begun it. What the gateway said of itself lasts until its time value, and the operator's word as long as he
+    /// said.
     package static func isOverruledByAnswer(_ status: StatusWord) -> Bool {
         guard status.status == .outOfService else { return false }
         switch status.cause {
@@ -75,8 +77,8 @@ package enum ProbeVerdict: Equatable, Sendable {
 
     /// Judges one probe.
     ///
-    /// A gateway that took itself out by a failure response (503, perhaps with Retry-After) answers OPTIONS as well while it
-    /// is busy; it comes back at its time value and not by a probe.
+    /// A gateway that took itself out by a failure response (503, perhaps with Retry-After) answers OPTIONS as well
+    /// while it is busy; it comes back at its time value and not by a probe.
     ///
     /// - Parameters:
     ///   - sipStatus: of the final response; nil when none came in time.

@@ -2,8 +2,8 @@ package import Addressing
 package import SIPMessage
 package import SIPTransaction
 
-/// How a request leaves (RFC 3261 section 16.6): always written from the original request, so that nothing that was done
-/// for one gateway leaks into the next, and a resending is the same bytes again.
+/// How a request leaves (RFC 3261 section 16.6): always written from the original request, so that nothing that was
+/// done for one gateway leaks into the next, and a resending is the same bytes again.
 package struct ForwardedRequest {
     /// What stands in the Request-URI.
     package enum RequestURI {
@@ -35,8 +35,8 @@ package struct ForwardedRequest {
         (self.requestURI, self.consumedRoutes, self.recordRoute) = (requestURI, consumedRoutes, recordRoute)
     }
 
-    /// Appends the whole request: Request-URI, our Via and Record-Route on top, the upstream Via completed with `received`
-    /// and `rport` (RFC 3581), Max-Forwards one less, all else byte for byte in its order.
+    /// Appends the whole request: Request-URI, our Via and Record-Route on top, the upstream Via completed with
+    /// `received` and `rport` (RFC 3581), Max-Forwards one less, all else byte for byte in its order.
     package func write(
         _ request: Message, in datagram: Span<UInt8>, from source: TransportAddress, into output: inout OutputBuffer
     ) {
@@ -72,13 +72,14 @@ package struct ForwardedRequest {
         output.append(datagram, request.body)
     }
 
-    /// Appends the CANCEL of the request as it was sent (section 9.1): its Request-URI, its top Via alone, its Route set.
+    /// Appends the CANCEL of the request as it was sent (section 9.1): its Request-URI, its top Via alone, its Route
+    /// set.
     package func writeCancel(of request: Message, in datagram: Span<UInt8>, into output: inout OutputBuffer) {
         writeHead("CANCEL", of: request, in: datagram, into: &output) { $0.append(datagram, request.to) }
     }
 
-    /// Appends the ACK for a final response other than 2xx (section 17.1.1.3): the request's Request-URI, top Via and Route
-    /// set, and the response's To.
+    /// Appends the ACK for a final response other than 2xx (section 17.1.1.3): the request's Request-URI, top Via and
+    /// Route set, and the response's To.
     package func writeAcknowledgement(
         of request: Message, in datagram: Span<UInt8>, to: [UInt8], into output: inout OutputBuffer
     ) {

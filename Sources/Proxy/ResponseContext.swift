@@ -1,8 +1,9 @@
 package import Time
 
-// How this room works. `ResponseContext` decides (which target next, what goes upstream, when to give up), `ForwardedRequest`
-// and `ForwardedResponse` write what leaves, `RouteMark` tells our own Record-Route from a made-up one. None of them knows a
-// socket, a table or a transaction's inside: `SignallingCore` gives them what arrived and carries out what they say.
+// How this room works. `ResponseContext` decides (which target next, what goes upstream, when to give up),
+// `ForwardedRequest` and `ForwardedResponse` write what leaves, `RouteMark` tells our own Record-Route from a made-up
+// one. None of them knows a socket, a table or a transaction's inside: `SignallingCore` gives them what arrived and
+// carries out what they say.
 
 /// The response context of one request (RFC 3261 section 16.2): a serial search through its target set.
 ///
@@ -11,8 +12,8 @@ package import Time
 ///     searching --other final, or no target left--> ended
 ///     searching --CANCEL--> ended by the target's own final, or 487 when it stays silent
 ///
-/// A target that was given up is still listened to: a late provisional is answered with CANCEL, a late 2xx goes upstream
-/// (section 16.7 step 5).
+/// A target that was given up is still listened to: a late provisional is answered with CANCEL, a late 2xx goes
+/// upstream (section 16.7 step 5).
 package struct ResponseContext: Sendable {
     /// What happened. A target is a position in the target set.
     package enum Event: Equatable, Sendable {
@@ -211,7 +212,8 @@ private struct Best {
     /// Made up by us for a target that sent none.
     let isOwn: Bool
 
-    /// 6xx before all; then what the caller can act on; then the lowest class; a received one before ours; the later one.
+    /// 6xx before all; then what the caller can act on; then the lowest class; a received one before ours; the later
+    /// one.
     static func isBetter(_ status: Int, isOwn: Bool, than best: Best?) -> Bool {
         guard let best else { return true }
         return rank(status, isOwn) <= rank(best.status, best.isOwn)

@@ -1,11 +1,11 @@
 package import SIPMessage
 package import SIPTransaction
 
-/// The keyed mark in our Record-Route: what tells a Route that we once gave out from a made-up one, without any state and
-/// over a restart (API section 10).
+/// The keyed mark in our Record-Route: what tells a Route that we once gave out from a made-up one, without any state
+/// and over a restart (API section 10).
 ///
-/// It stands as the `m` parameter of the URI and covers the Call-ID and the caller's tag: the From tag of the request that
-/// makes the dialog. Within the dialog that tag stands in From or in To, as the request goes one way or the other.
+/// It stands as the `m` parameter of the URI and covers the Call-ID and the caller's tag: the From tag of the request
+/// that makes the dialog. Within the dialog that tag stands in From or in To, as the request goes one way or the other.
 package enum RouteMark {
     /// The parameter's name.
     package static let parameterName: StaticString = "m"

@@ -14,8 +14,8 @@ package enum RoutingInformation: Equatable, Sendable {
     /// There is none: status code, reason phrase for the response, seconds for Retry-After.
     case failure(status: Int, retryAfterSeconds: Int64?)
 
-    /// Routes a request by one snapshot (the method, step 3): who asks decides the plan, the user part of the Request-URI
-    /// the route, the Call-ID the draw among equals.
+    /// Routes a request by one snapshot (the method, step 3): who asks decides the plan, the user part of the
+    /// Request-URI the route, the Call-ID the draw among equals.
     package static func find(
         for request: Message, in datagram: Span<UInt8>, from source: IPAddress, in snapshot: RoutingSnapshot,
         status table: GatewayInformationTable, now: Instant, into set: inout TargetSet

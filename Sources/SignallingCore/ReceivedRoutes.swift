@@ -8,8 +8,8 @@ struct ReceivedRoutes {
     private(set) var ownCount = 0
     /// True when one of those carries the mark that we gave out for this dialog.
     private(set) var isAuthentic = false
-    /// Where a request within a dialog goes: the first Route value that is not ours, else the Request-URI. Nil when that
-    /// is not an address that we can send to.
+    /// Where a request within a dialog goes: the first Route value that is not ours, else the Request-URI. Nil when
+    /// that is not an address that we can send to.
     private(set) var nextHop: TransportAddress?
 
     /// Reads the Route values of a request; at most eight of ours are taken off.

@@ -3,8 +3,8 @@ package import Routing
 package import SIPMessage
 package import Time
 
-/// What the owner of a `SignallingCore` must do after it was given something: the core writes, the owner carries out and
-/// clears. All arrays keep their memory.
+/// What the owner of a `SignallingCore` must do after it was given something: the core writes, the owner carries out
+/// and clears. All arrays keep their memory.
 package struct SignallingActions: Sendable {
     /// One datagram to send: bytes of `bytes`, through the socket of a listener.
     package struct OutgoingDatagram: Sendable, BitwiseCopyable {
@@ -18,8 +18,8 @@ package struct SignallingActions: Sendable {
         package let listener: ListenerNumber
     }
 
-    /// One timer to start: give `token` back through `SignallingCore.fire` at this time. None is ever cancelled; the core
-    /// knows a stale one.
+    /// One timer to start: give `token` back through `SignallingCore.fire` at this time. None is ever cancelled; the
+    /// core knows a stale one.
     package struct ArmedTimer: Sendable, BitwiseCopyable {
         /// When.
         package let at: Instant

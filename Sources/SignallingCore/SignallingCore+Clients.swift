@@ -52,8 +52,8 @@ extension SignallingCore {
             })
     }
 
-    /// True when the response is to what the transaction sent (§17.1.3: branch and CSeq's method) and, where it is to go
-    /// on upstream, has a Via left to go by (§16.7 step 3).
+    /// True when the response is to what the transaction sent (§17.1.3: branch and CSeq's method) and, where it is to
+    /// go on upstream, has a Via left to go by (§16.7 step 3).
     private func isExpected(_ response: Message, _ datagram: Span<UInt8>, by handle: ClientRecord.Handle) -> Bool {
         if response.cSeqMethod == .cancel { return clients[handle].cancel != nil }
         switch clients[handle].machine {

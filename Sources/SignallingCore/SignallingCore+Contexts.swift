@@ -94,8 +94,8 @@ extension SignallingCore {
         return handle
     }
 
-    /// Gives an event to the context and carries out its actions. Where the event is a response, `forwardedBytes` holds it
-    /// as it would go upstream.
+    /// Gives an event to the context and carries out its actions. Where the event is a response, `forwardedBytes` holds
+    /// it as it would go upstream.
     mutating func drive(
         _ handle: ContextRecord.Handle, _ event: ResponseContext.Event, _ now: Instant,
         _ actions: inout SignallingActions

@@ -31,8 +31,8 @@ extension SignallingCore {
         }
     }
 
-    /// A datagram that breaks a rule: 400, 416 or 505 where enough was read and the sender is known, else silence, since
-    /// an answer to a stranger's noise can be turned against someone else.
+    /// A datagram that breaks a rule: 400, 416 or 505 where enough was read and the sender is known, else silence,
+    /// since an answer to a stranger's noise can be turned against someone else.
     mutating func refuseMalformed(
         _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ reason: MalformedMessage,
         _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions

@@ -9,9 +9,9 @@ package import Time
 // How this room works. One `SignallingCore` is all that one worker knows about signalling, without the kernel: given a
 // datagram, a timer or a transport error, it appends to `SignallingActions` what must be done. Requests go through
 // `SignallingCore+Requests` to a server transaction and then to the redirect or the proxy role; the proxy role's
-// `ResponseContext` decides, `SignallingCore+Contexts` carries out; `SignallingCore+Clients` holds what was sent and waits
-// for responses; `SignallingCore+Probing` asks gateways. Records lie in slabs and refer to each other by handle, so that
-// whatever comes late finds nothing instead of something else.
+// `ResponseContext` decides, `SignallingCore+Contexts` carries out; `SignallingCore+Clients` holds what was sent and
+// waits for responses; `SignallingCore+Probing` asks gateways. Records lie in slabs and refer to each other by handle,
+// so that whatever comes late finds nothing instead of something else.
 
 /// The signalling of one worker, sans I/O. Used by one thread.
 package struct SignallingCore: ~Copyable {
@@ -43,7 +43,8 @@ package struct SignallingCore: ~Copyable {
     var retryAfterSeconds: Int64?
     var decisionBuffers: [[ResponseContext.Action]] = []
 
-    /// A core without a call. Worker 0 arms the timers of its first probe and of its first look for reached time values.
+    /// A core without a call. Worker 0 arms the timers of its first probe and of its first look for reached time
+    /// values.
     package init(
         settings: SignallingSettings, table: GatewayInformationTable, now: Instant,
         into actions: inout SignallingActions
@@ -121,8 +122,8 @@ package struct SignallingCore: ~Copyable {
         }
     }
 
-    /// A datagram to `destination` could not be delivered: an ICMP error, or the send itself failed. Every transaction that
-    /// still waits for a first response from there fails at once.
+    /// A datagram to `destination` could not be delivered: an ICMP error, or the send itself failed. Every transaction
+    /// that still waits for a first response from there fails at once.
     package mutating func transportFailed(
         to destination: TransportAddress, on listener: ListenerNumber, snapshot: borrowing PinnedSnapshot, now: Instant,
         into actions: inout SignallingActions
@@ -140,8 +141,8 @@ package struct SignallingCore: ~Copyable {
         let now: Instant
     }
 
-    /// The listener that a request to `destination` leaves through: the one it came by when that speaks the same protocol,
-    /// else another of the proxy role. Nil: none of ours reaches it.
+    /// The listener that a request to `destination` leaves through: the one it came by when that speaks the same
+    /// protocol, else another of the proxy role. Nil: none of ours reaches it.
     func egress(to destination: TransportAddress, preferring listener: ListenerNumber?) -> ListenerNumber? {
         func fits(_ candidate: SignallingSettings.Listener) -> Bool {
             candidate.bound.transport == destination.transport

@@ -52,8 +52,8 @@ package struct SignallingCounters: Sendable {
     /// No counts.
     package init() {}
 
-    /// Calls `body` with each count: the metric's name, its label as it stands in Prometheus text (empty for none), what it
-    /// counts, and the number.
+    /// Calls `body` with each count: the metric's name, its label as it stands in Prometheus text (empty for none),
+    /// what it counts, and the number.
     package func forEach(_ body: (_ name: StaticString, _ label: StaticString, _ help: StaticString, UInt64) -> Void) {
         let requests: StaticString = "Requests received, by method."
         body("tandem_requests_received_total", "method=\"INVITE\"", requests, invitesReceived)

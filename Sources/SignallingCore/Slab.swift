@@ -1,5 +1,5 @@
-/// Records at numbered places that are used again: a handle names a place and the generation of its tenant, so that what
-/// outlives a record (a timer, a response) finds nothing instead of its successor.
+/// Records at numbered places that are used again: a handle names a place and the generation of its tenant, so that
+/// what outlives a record (a timer, a response) finds nothing instead of its successor.
 ///
 /// A freed record stays in its place with whatever memory its arrays have; the next tenant makes use of it.
 struct Slab<Record> {

@@ -5,10 +5,10 @@ import SIPTransaction
 import SignallingCore
 import Time
 
-// How this room works. `Simulation` is a world around the real `SignallingCore`: a clock that jumps from event to event, a
-// network that loses, repeats and reorders, callers and gateways that keep to RFC 3261, and gateways' bad hours. Everything
-// that is left to chance comes from one seed, so that a run that broke a rule happens again. `VirtualWorker` is the core
-// without a kernel, also for tests that drive it by hand.
+// How this room works. `Simulation` is a world around the real `SignallingCore`: a clock that jumps from event to
+// event, a network that loses, repeats and reorders, callers and gateways that keep to RFC 3261, and gateways' bad
+// hours. Everything that is left to chance comes from one seed, so that a run that broke a rule happens again.
+// `VirtualWorker` is the core without a kernel, also for tests that drive it by hand.
 
 /// A deterministic run of calls through redirect and proxy role.
 package struct Simulation {
@@ -210,8 +210,8 @@ package struct Simulation {
             report.failovers += Int(clamping: worker.counters.failovers)
             if worker.liveCount + worker.clientCount + worker.callCount > 0 {
                 report.violations.append(
-                    "worker \(number) holds \(worker.liveCount) transactions and contexts, \(worker.clientCount) client "
-                        + "transactions, \(worker.callCount) searches after all is over")
+                    "worker \(number) holds \(worker.liveCount) transactions and contexts, "
+                        + "\(worker.clientCount) client transactions, \(worker.callCount) searches after all is over")
             }
         }
     }

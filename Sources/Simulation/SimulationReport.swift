@@ -31,9 +31,11 @@ package struct SimulationReport: Equatable, Sendable, CustomStringConvertible {
 
     init(seed: UInt64) { self.seed = seed }
 
+    /// One line, and one more for each broken rule.
     package var description: String {
-        "seed \(seed): \(calls) calls, \(answered) answered, \(refused) refused, \(gaveUp) given up; \(datagrams) datagrams, "
-            + "\(lossPerMille) per mille lost, \(workerCount) workers, \(handedOver) handed over, \(failovers) failovers, "
+        "seed \(seed): \(calls) calls, \(answered) answered, \(refused) refused, \(gaveUp) given up; "
+            + "\(datagrams) datagrams, \(lossPerMille) per mille lost, \(workerCount) workers, "
+            + "\(handedOver) handed over, \(failovers) failovers, "
             + "\(transitions) status changes, \(routingChanges) routing changes; digest \(String(digest, radix: 16))"
             + violations.map { "\n  broken: \($0)" }.joined()
     }

@@ -2,8 +2,8 @@ import Routing
 import SIPMessage
 import Time
 
-/// Looks at what goes in and out of the workers and knows what must never be: two changes for one, and a call sent to a gateway
-/// that is out-of-service, unless the call was under way before it went out.
+/// Looks at what goes in and out of the workers and knows what must never be: two changes for one, and a call sent to a
+/// gateway that is out-of-service, unless the call was under way before it went out.
 struct StatusWatch {
     private var lastWord: [GatewaySlot: StatusWord] = [:]
     private var outSince: [GatewaySlot: Instant] = [:]

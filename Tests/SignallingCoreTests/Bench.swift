@@ -180,7 +180,8 @@ struct Bench {
         return (lines + ["Content-Length: 0", "", ""]).joined(separator: "\r\n")
     }
 
-    /// A request of the caller within the dialog that a 2xx made: Route from its Record-Route, Request-URI from its Contact.
+    /// A request of the caller within the dialog that a 2xx made: Route from its Record-Route, Request-URI from its
+    /// Contact.
     func withinDialog(_ method: String, of answer: Sent, cSeq: Int, branch: String) throws -> String {
         let contact = answer.first("Contact").drop { $0 == "<" }.prefix { $0 != ">" }
         let tag = try #require(answer.first("To").split(separator: "tag=").last)

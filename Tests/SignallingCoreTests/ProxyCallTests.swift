@@ -72,6 +72,17 @@ import Time
         #expect(bench.look().map(\.kind) == ["403"], "a made-up Route sends nothing anywhere (API 10)")
     }
 
+    @Test func `a BYE finds its way after a restart: the mark needs no state (API 10)`() throws {
+        let (before, answer) = try Self.answered()
+        let bye = try before.withinDialog("BYE", of: answer, cSeq: 2, branch: "z9hG4bKbye")
+        var restarted = try Bench()
+        restarted.receive(bye, from: restarted.stranger)
+        #expect(try restarted.last("BYE", to: try restarted.gateway(1)).all("Route").isEmpty)
+        var other = try Bench()
+        other.receive(bye.replacing("call-1@10.1.0.1", with: "call-2@10.1.0.1"), from: other.stranger)
+        #expect(other.look().map(\.kind) == ["403"], "the mark is good for its own dialog only")
+    }
+
     @Test func `copies of the INVITE are absorbed, in accepted too (§17.2.1, RFC 6026)`() throws {
         var bench = try Bench()
         let invite = bench.request("INVITE")
