@@ -1,0 +1,153 @@
+import Addressing
+package import Routing
+package import SignallingCore
+import Synchronization
+
+/// The signalling of a process: its workers, their sockets, and the way of what they see to the rest.
+package final class DataPlane: Sendable {
+    /// What was really bound, in the order of the settings; ports that were left open are filled in.
+    package let listeners: [SignallingSettings.Listener]
+    /// How many workers there are.
+    package var workerCount: Int { workers.count }
+
+    private enum Phase: Sendable {
+        case bound
+        case running(workers: [SignallingThread], observer: SignallingThread)
+        case stopped
+    }
+
+    private let workers: [Worker]
+    private let observer: Observer
+    private let onFault: @Sendable (String) -> Void
+    private let phase = Mutex(Phase.bound)
+
+    /// Binds everything; no thread runs yet, and what arrives waits in the sockets.
+    ///
+    /// - Parameter onTransitions: gets status changes, each of which is in the table already, on a thread of its own.
+    /// - Parameter onFault: gets a line about a worker that can't go on.
+    package init(
+        settings: DataPlaneSettings, cell: SnapshotCell, table: GatewayInformationTable,
+        onTransitions: @escaping @Sendable ([StatusTransition]) -> Void,
+        onFault: @escaping @Sendable (String) -> Void
+    ) throws(SocketError) {
+        guard (1...255).contains(settings.listeners.count) else {
+            throw SocketError(nil, reason: "\(settings.listeners.count) addresses to listen on; 1 to 255 can be")
+        }
+        let count = settings.effectiveWorkerCount
+        var listeners: [SignallingSettings.Listener] = []
+        var sockets = Array(repeating: [UDPSocket](), count: count)
+        for listener in settings.listeners {
+            try Self.check(listener)
+            let first = try UDPSocket(listener.address)
+            sockets[0].append(first)
+            for worker in 1..<max(1, count) { sockets[worker].append(try UDPSocket(first.bound, isFurther: true)) }
+            let advertised = listener.advertised ?? first.bound.address
+            listeners.append(
+                .init(
+                    role: listener.role, bound: first.bound,
+                    advertised: TransportAddress(.udp, advertised, port: first.bound.port)))
+        }
+        var workers: [Worker] = []
+        for (number, sockets) in sockets.enumerated() {
+            let settings = settings.worker(number, of: count, listeners)
+            workers.append(try Worker(settings: settings, cell: cell, table: table, sockets: sockets))
+        }
+        (self.listeners, self.workers, self.onFault) = (listeners, workers, onFault)
+        observer = try Observer(onTransitions)
+    }
+
+    deinit { stop() }
+
+    private static func check(_ listener: DataPlaneSettings.Listener) throws(SocketError) {
+        let address = listener.address
+        guard address.transport == .udp else { throw SocketError(address, reason: "only udp is built so far") }
+        guard !address.address.isUnspecified || listener.advertised.map({ !$0.isUnspecified }) ?? false else {
+            throw SocketError(
+                address, reason: "every interface is bound, so --advertise must name the address that others reach")
+        }
+    }
+
+    /// Starts the threads. To be called once; later calls change nothing.
+    package func start() throws(SocketError) {
+        try phase.withLock { phase throws(SocketError) in
+            guard case .bound = phase else { return }
+            let (workers, observer, onFault) = (workers, observer, onFault)
+            guard let watching = SignallingThread(name: "observer", { observer.run(workers) }) else {
+                throw SocketError(nil, reason: "no room for another thread")
+            }
+            var threads: [SignallingThread] = []
+            for worker in workers {
+                let thread = SignallingThread(name: "worker-\(worker.settings.worker)") {
+                    worker.run(neighbours: workers, observer: observer, onFault: onFault)
+                }
+                guard let thread else {
+                    Self.end(workers, threads, observer, watching)
+                    phase = .stopped
+                    throw SocketError(nil, reason: "no room for another thread")
+                }
+                threads.append(thread)
+            }
+            phase = .running(workers: threads, observer: watching)
+        }
+    }
+
+    /// From now on new calls are answered 503; what is under way goes on.
+    package func beginDraining() {
+        for worker in workers {
+            worker.isDraining.store(true, ordering: .releasing)
+            worker.wakeUp.signal()
+        }
+    }
+
+    /// How many transactions and calls are alive, up to 100 ms ago. A worker that was told to drain and has not heard
+    /// it yet counts as one, so that 0 after `beginDraining` means drained.
+    package var liveCount: Int {
+        workers.reduce(0) { sum, worker in
+            let numbers = worker.published.withLock { $0 }
+            let isDeaf = worker.isDraining.load(ordering: .acquiring) && !numbers.isDraining
+            return sum + numbers.liveCount + (isDeaf ? 1 : 0)
+        }
+    }
+
+    /// How many calls look for a gateway or ring, up to 100 ms ago.
+    package var callCount: Int {
+        workers.reduce(0) { $0 + $1.published.withLock { $0.callCount } }
+    }
+
+    /// How many transactions and response contexts are alive, probes among them, up to 100 ms ago.
+    package var transactionCount: Int {
+        workers.reduce(0) { $0 + $1.published.withLock { $0.transactionCount } }
+    }
+
+    /// The counts of all workers together, up to 100 ms ago.
+    package func counters() -> (signalling: SignallingCounters, io: SignallingIOCounters) {
+        var (signalling, io) = (SignallingCounters(), SignallingIOCounters())
+        for worker in workers {
+            let numbers = worker.published.withLock { $0 }
+            signalling.add(numbers.signalling)
+            io.add(numbers.io)
+        }
+        return (signalling, io)
+    }
+
+    /// Ends all threads and returns when they have ended; status changes that were seen are delivered before. The
+    /// sockets close when the data plane is let go. Not to be called from `onTransitions` or `onFault`.
+    package func stop() {
+        phase.withLock { phase in
+            if case .running(let threads, let watching) = phase { Self.end(workers, threads, observer, watching) }
+            phase = .stopped
+        }
+    }
+
+    private static func end(
+        _ workers: [Worker], _ threads: [SignallingThread], _ observer: Observer, _ watching: SignallingThread
+    ) {
+        for worker in workers {
+            worker.isStopping.store(true, ordering: .releasing)
+            worker.wakeUp.signal()
+        }
+        for thread in threads { thread.join() }
+        observer.stop()
+        watching.join()
+    }
+}

@@ -1,0 +1,34 @@
+import Routing
+import Synchronization
+
+/// The thread that takes status changes from all workers and gives them to the network manager, which may take its
+/// time.
+final class Observer: Sendable {
+    let wakeUp: WakeUp
+    private let isStopping = Atomic(false)
+    private let onTransitions: @Sendable ([StatusTransition]) -> Void
+
+    init(_ onTransitions: @escaping @Sendable ([StatusTransition]) -> Void) throws(SocketError) {
+        self.onTransitions = onTransitions
+        wakeUp = try WakeUp()
+    }
+
+    /// The observer's thread. What the workers put down before `stop` is delivered before this returns.
+    func run(_ workers: [Worker]) {
+        var list: [StatusTransition] = []
+        while true {
+            let isLast = isStopping.load(ordering: .acquiring)
+            for worker in workers { worker.transitions.takeAll(into: &list) }
+            if !list.isEmpty { onTransitions(list) }
+            list.removeAll(keepingCapacity: true)
+            if isLast { return }
+            wakeUp.wait()
+        }
+    }
+
+    /// Ends the thread; the workers have ended before.
+    func stop() {
+        isStopping.store(true, ordering: .releasing)
+        wakeUp.signal()
+    }
+}

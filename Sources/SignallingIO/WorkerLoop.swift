@@ -1,0 +1,261 @@
+import Addressing
+import CSignalling
+import Routing
+import SignallingCore
+import Synchronization
+import Time
+
+/// What a worker's thread has for itself, and what it does over and over: wait, take in a batch, work it off, send.
+///
+/// In the steady state a turn allocates nothing and touches no word that another worker writes, but for mailboxes.
+struct WorkerLoop: ~Copyable {
+    private static let wakeTag = UInt32.max
+    private static let eventLimitCount = 64
+    /// Bounds on what one turn works off beside the sockets, so that none of them starves.
+    private static let letterLimitCount = 256
+    private static let timerLimitCount = 1024
+    private static let failureRoundLimitCount = 8
+    private static let publishInterval = Duration.milliseconds(100)
+
+    private let shared: Worker
+    // By worker number. Kept alive by whoever runs the loop, so that passing a letter on retains nothing.
+    private let mailboxes: [Unmanaged<Mailbox>]
+    private let wakeUps: [Unmanaged<WakeUp>]
+    private let observer: Unmanaged<Observer>
+    private let descriptors: [Int32]
+    private let epoll: Int32
+    private let batch: OpaquePointer
+    private let events: UnsafeMutablePointer<csig_event>
+
+    private let clock = SystemClock()
+    private var core: SignallingCore
+    private var actions = SignallingActions()
+    private var wheel: TimerWheel
+    private var outbox: Outbox
+    private var counters = SignallingIOCounters()
+    /// A bit for each worker that has got letters in this turn.
+    private var toWake: UInt64 = 0
+    private var isDraining = false
+    private var publishedAt: Instant
+    private var hasUnpublished = true
+
+    /// Nil when there is no memory, or no descriptor for epoll.
+    init?(_ worker: Worker, neighbours: [Worker], observer: Observer) {
+        let epoll = csig_epoll_create()
+        let descriptors = worker.sockets.map(\.descriptor)
+        guard epoll >= 0, Self.watch(epoll, descriptors, worker.wakeUp.descriptor),
+            let outbox = Outbox(descriptors: descriptors, epoll: epoll), let batch = csig_receive_batch_create()
+        else {
+            if epoll >= 0 { csig_close(epoll) }
+            return nil
+        }
+        (shared, self.epoll, self.descriptors, self.batch) = (worker, epoll, descriptors, batch)
+        self.outbox = outbox
+        mailboxes = neighbours.map { .passUnretained($0.mailbox) }
+        wakeUps = neighbours.map { .passUnretained($0.wakeUp) }
+        self.observer = .passUnretained(observer)
+        events = .allocate(capacity: Self.eventLimitCount)
+        let now = clock.now
+        wheel = TimerWheel(now: now)
+        core = SignallingCore(settings: worker.settings, table: worker.table, now: now, into: &actions)
+        publishedAt = now
+    }
+
+    deinit {
+        csig_close(epoll)
+        csig_receive_batch_destroy(batch)
+        events.deallocate()
+    }
+
+    private static func watch(_ epoll: Int32, _ descriptors: [Int32], _ wakeUp: Int32) -> Bool {
+        for (index, descriptor) in descriptors.enumerated()
+        where csig_epoll_add(epoll, descriptor, UInt32(truncatingIfNeeded: index)) < 0 {
+            return false
+        }
+        return csig_epoll_add(epoll, wakeUp, wakeTag) >= 0
+    }
+
+    /// Runs until the worker is told to stop (nil) or can't go on (why).
+    mutating func run(_ reader: inout SnapshotCell.Reader) -> String? {
+        var now = clock.now
+        carryOut()
+        while !shared.isStopping.load(ordering: .acquiring) {
+            let count = csig_epoll_wait(epoll, events, Int32(Self.eventLimitCount), timeoutMilliseconds(now))
+            guard count >= 0 else { return "epoll_wait: \(SocketError.reason(of: -count))" }
+            now = clock.now
+            turn(Int(count), &reader, now)
+            wakeNeighbours()
+            publish(now)
+        }
+        hasUnpublished = true
+        publishedAt = now + .seconds(-1)
+        publish(now)
+        return nil
+    }
+
+    /// One turn. A snapshot is pinned for each batch after the batch was received and never before: a call that was
+    /// sent after a change was answered must not meet the snapshot from before it.
+    private mutating func turn(_ eventCount: Int, _ reader: inout SnapshotCell.Reader, _ now: Instant) {
+        if !isDraining, shared.isDraining.load(ordering: .acquiring) {
+            isDraining = true
+            core.beginDraining()
+            publishedAt = now + .seconds(-1)
+            hasUnpublished = true
+        }
+        for index in 0..<eventCount {
+            let event = events[index]
+            guard event.tag != Self.wakeTag else {
+                shared.wakeUp.clear()
+                continue
+            }
+            let listener = ListenerNumber(UInt8(truncatingIfNeeded: event.tag))
+            if event.has_error { outbox.takeFailures(of: listener, &counters) }
+            if event.is_writable { outbox.flushBacklog(of: listener, &counters) }
+            // An error without an entry in the queue is taken away by a receive only; left there, it wakes us for ever.
+            guard event.is_readable || event.has_error else { continue }
+            // A negative result is the error of an earlier datagram, which stands in the error queue too.
+            let count = csig_receive(descriptors[Int(listener.index)], batch)
+            if count > 0 { reader.withSnapshot { workOff(count, listener, $0, now) } }
+        }
+        let fired = reader.withSnapshot { snapshot in
+            openMailbox(snapshot, now)
+            let fired = fireTimers(snapshot, now)
+            carryOut()
+            reportFailures(snapshot, now)
+            return fired
+        }
+        if eventCount > 0 || fired > 0 {
+            counters.batches &+= 1
+            hasUnpublished = true
+        }
+    }
+
+    private mutating func fireTimers(_ snapshot: borrowing PinnedSnapshot, _ now: Instant) -> Int {
+        var fired = 0
+        while fired < Self.timerLimitCount, let token = wheel.takeDue(at: now) {
+            core.fire(token, snapshot: snapshot, now: now, into: &actions)
+            fired += 1
+        }
+        return fired
+    }
+
+    /// Gives the received batch to the core, one datagram after the other.
+    private mutating func workOff(
+        _ count: Int32, _ listener: ListenerNumber, _ snapshot: borrowing PinnedSnapshot, _ now: Instant
+    ) {
+        counters.datagramsReceived &+= UInt64(count)
+        var received = csig_received()
+        for index in 0..<count {
+            csig_received_at(batch, index, &received)
+            let source = received.source.udp
+            guard !received.is_truncated else {
+                counters.truncatedDropped &+= 1
+                continue
+            }
+            guard source.port > 0, !source.address.isUnspecified, let start = received.bytes else {
+                counters.unanswerableDropped &+= 1
+                continue
+            }
+            let datagram = Span(_unsafeStart: start, count: Int(received.length_bytes))
+            core.receive(datagram, from: source, on: listener, snapshot: snapshot, now: now, into: &actions)
+            guard let worker = actions.handOver else { continue }
+            actions.handOver = nil
+            pass(.datagram, source, listener, datagram, to: worker)
+        }
+    }
+
+    /// Puts a letter into another worker's mailbox.
+    private mutating func pass(
+        _ kind: Mailbox.Kind, _ address: TransportAddress, _ listener: ListenerNumber, _ datagram: Span<UInt8>,
+        to worker: UInt8
+    ) {
+        guard Int(worker) < mailboxes.count else { return }
+        let isIn = mailboxes[Int(worker)]._withUnsafeGuaranteedRef { $0.put(kind, address, listener, datagram) }
+        if !isIn { counters.mailboxFullDropped &+= 1 }
+        toWake |= 1 << UInt64(worker)
+    }
+
+    private mutating func openMailbox(_ snapshot: borrowing PinnedSnapshot, _ now: Instant) {
+        let mailbox = mailboxes[Int(shared.settings.worker)]
+        var count = 0
+        while count < Self.letterLimitCount {
+            let isTaken = mailbox._withUnsafeGuaranteedRef { mailbox in
+                mailbox.take { letter, datagram in
+                    switch letter.kind {
+                    case .datagram:
+                        core.receive(
+                            datagram, from: letter.address, on: letter.listener, snapshot: snapshot, now: now,
+                            into: &actions)
+                        actions.handOver = nil  // a letter is not passed on twice
+                    case .transportFailure:
+                        core.transportFailed(
+                            to: letter.address, on: letter.listener, snapshot: snapshot, now: now, into: &actions)
+                    }
+                }
+            }
+            guard isTaken else { return }
+            count += 1
+        }
+        toWake |= 1 << UInt64(shared.settings.worker)  // the rest comes next
+    }
+
+    /// Carries out what the core said, and clears it.
+    private mutating func carryOut() {
+        outbox.send(actions, &counters)
+        for timer in actions.timers { wheel.arm(at: timer.at, timer.token) }
+        if !actions.transitions.isEmpty {
+            for transition in actions.transitions where !shared.transitions.put(transition) {
+                counters.transitionsDropped &+= 1
+            }
+            observer._withUnsafeGuaranteedRef { $0.wakeUp.signal() }
+        }
+        actions.removeAll()
+    }
+
+    /// Tells the core of destinations that can't be reached, and the neighbours where ICMP told this socket by
+    /// chance. What the core does next may fail in turn; what is left over after some rounds comes in the next turn.
+    private mutating func reportFailures(_ snapshot: borrowing PinnedSnapshot, _ now: Instant) {
+        for _ in 0..<Self.failureRoundLimitCount {
+            guard !outbox.unreachable.isEmpty else { return }
+            while let failed = outbox.takeUnreachable() {
+                core.transportFailed(
+                    to: failed.destination, on: failed.listener, snapshot: snapshot, now: now, into: &actions)
+                guard failed.concernsAll else { continue }
+                for worker in 0..<shared.settings.workerCount where worker != shared.settings.worker {
+                    pass(.transportFailure, failed.destination, failed.listener, Span(), to: worker)
+                }
+            }
+            carryOut()
+        }
+    }
+
+    private mutating func wakeNeighbours() {
+        while toWake != 0 {
+            let worker = toWake.trailingZeroBitCount
+            wakeUps[worker]._withUnsafeGuaranteedRef { $0.signal() }
+            toWake &= toWake - 1
+        }
+    }
+
+    private mutating func publish(_ now: Instant) {
+        guard hasUnpublished, now >= publishedAt + Self.publishInterval else { return }
+        let numbers = Worker.Numbers(
+            signalling: core.counters, io: counters, callCount: core.callCount,
+            transactionCount: core.liveCount + core.clientCount,
+            liveCount: core.liveCount, isDraining: isDraining)
+        shared.published.withLock { $0 = numbers }
+        (publishedAt, hasUnpublished) = (now, false)
+    }
+
+    /// How long nothing is to be done, as far as is known.
+    private func timeoutMilliseconds(_ now: Instant) -> Int32 {
+        guard outbox.unreachable.isEmpty else { return 0 }
+        var until = wheel.nextDue
+        if hasUnpublished {
+            until = min(until ?? publishedAt + Self.publishInterval, publishedAt + Self.publishInterval)
+        }
+        guard let until else { return -1 }
+        guard until > now else { return 0 }
+        return Int32(clamping: ((until - now).nanoseconds + 999_999) / 1_000_000)
+    }
+}

@@ -1,0 +1,84 @@
+import SignallingCore
+import Testing
+import Time
+
+@testable import SignallingIO
+
+@Suite struct TimerWheelTests {
+    /// Starts at an arbitrary time, so that the higher wheels turn soon.
+    static let origin = Instant(nanoseconds: 255 * 256 * 1_000_000 + 123_456)
+
+    @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8] as [UInt64])
+    func `fires what a sorted list fires: never early, at most a tick late, each once`(seed: UInt64) {
+        var random = SplitMix(state: seed)
+        var now = Self.origin
+        var wheel = TimerWheel(now: now)
+        var waiting: [UInt64: Instant] = [:]
+        var next: UInt64 = 0
+        for _ in 0..<3000 {
+            for _ in 0..<Int.random(in: 0...3, using: &random) {
+                let spans: [Int64] = [0, 2, 300, 40_000, 200_000, 20_000_000]
+                let span = spans[Int.random(in: 0..<spans.count, using: &random)] * 1_000_000
+                let at = now + .nanoseconds(Int64.random(in: -1_000_000...span, using: &random))
+                wheel.arm(at: at, TimerToken(bits: next))
+                waiting[next] = at
+                next += 1
+            }
+            let steps: [Int64] = [0, 300_000, 1_000_000, 17_000_000, 900_000_000, 70_000_000_000]
+            let step = steps[Int.random(in: 0..<steps.count, using: &random)]
+            now = now + .nanoseconds(Int64.random(in: 0...step, using: &random))
+            while let token = wheel.takeDue(at: now) {
+                let at = waiting.removeValue(forKey: token.bits)
+                #expect(at != nil, "seed \(seed): fired twice")
+                if let at { #expect(at <= now, "seed \(seed): early") }
+            }
+            // A timer of the past is armed for the next tick, so up to 2 ms behind its instant.
+            let overdue = waiting.values.filter { $0 + .milliseconds(2) <= now }
+            #expect(overdue.isEmpty, "seed \(seed): late")
+            #expect(wheel.count == waiting.count)
+            if let first = waiting.values.min() {
+                #expect(wheel.nextDue.map { $0 <= first + .milliseconds(2) } == true)
+            } else {
+                #expect(wheel.nextDue == nil)
+            }
+        }
+        #expect(next > 1000)
+    }
+
+    @Test func `due timers come in the order of their milliseconds, and waking when told to makes progress`() {
+        var wheel = TimerWheel(now: Self.origin)
+        let delays: [Int64] = [70_000, 3, 500, 255, 256, 257, 32_000, 200_000, 1, 65_536]
+        for delay in delays { wheel.arm(at: Self.origin + .milliseconds(delay), TimerToken(bits: UInt64(delay))) }
+        var fired: [Int64] = []
+        var wakeUps = 0
+        while let due = wheel.nextDue {
+            wakeUps += 1
+            while let token = wheel.takeDue(at: due) { fired.append(Int64(token.bits)) }
+        }
+        #expect(fired == delays.sorted())
+        #expect(wakeUps <= 3 * delays.count, "\(wakeUps) wake-ups for \(delays.count) timers")
+    }
+
+    @Test func `a timer at the end of time and one of the distant past do no harm`() {
+        var wheel = TimerWheel(now: Self.origin)
+        wheel.arm(at: Instant(nanoseconds: .max), TimerToken(bits: 1))
+        wheel.arm(at: Instant(nanoseconds: .min), TimerToken(bits: 2))
+        #expect(wheel.takeDue(at: Self.origin) == nil, "a timer of the past fires at the next tick")
+        #expect(wheel.takeDue(at: Self.origin + .milliseconds(1)) == TimerToken(bits: 2))
+        #expect(wheel.takeDue(at: Self.origin + .seconds(1_000_000)) == nil)
+        #expect(wheel.count == 1)
+    }
+}
+
+/// A small generator with a seed, so that a failure can be seen again.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
+        return word ^ word >> 31
+    }
+}
