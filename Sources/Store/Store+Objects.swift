@@ -1,0 +1,83 @@
+import GRDB
+import JSON
+package import Routing
+import Time
+
+extension Store {
+    /// The live object of that path.
+    package func object(_ path: ResourcePath) throws(StoreError) -> Revised<StoredObject?> {
+        try reading { db in
+            let table = ObjectTable(path.kind)
+            let place = ObjectTable.place(of: path)
+            let statement = try db.cachedStatement(
+                sql: "\(table.selection) WHERE \(table.scope) = ? AND \(table.name) = ? AND until_revision IS NULL")
+            let row = try Row.fetchOne(
+                statement, arguments: [place.scope, place.name])
+            return Revised(try row.map { try table.object($0) }, revision: try Self.position(db).revision)
+        }
+    }
+
+    /// Live objects of a kind in the order of their ids (bytes), behind `after`. For routes: of `plan`, and with
+    /// `idPrefix` only those whose prefix begins so (`any` counts as the empty prefix and comes first).
+    package func objects(
+        _ kind: ResourceKind, plan: String?, idPrefix: String?, after: String?, limit: Int
+    ) throws(StoreError) -> Revised<[StoredObject]> {
+        try reading { db in
+            let table = ObjectTable(kind)
+            let start = idPrefix.map { table.stored($0) } ?? ""
+            let after = after.map { table.stored($0) }
+            let statement = try db.cachedStatement(
+                sql: """
+                    \(table.selection)
+                    WHERE \(table.scope) = ?1 AND until_revision IS NULL AND \(table.name) < ?3
+                        AND \(table.name) >= max(?2, ifnull(?4, '')) AND (?4 IS NULL OR \(table.name) <> ?4)
+                    ORDER BY \(table.name) LIMIT ?5
+                    """)
+            // No text that a client can write sorts behind the last character.
+            let end = start + "\u{10FFFF}"
+            let rows = try Row.fetchAll(
+                statement,
+                arguments: [
+                    kind == .routes ? plan ?? RoutingPlan.defaultID : kind.rawValue, start, end, after, max(0, limit),
+                ])
+            return Revised(try rows.map { try table.object($0) }, revision: try Self.position(db).revision)
+        }
+    }
+
+    /// Calls `body` with every live object, all of one revision: gateways, groups, lists, plans, peers, then routes.
+    ///
+    /// The objects of one kind come in no particular order. `body` must not ask the store.
+    package func forEachObject(_ body: (StoredObject) -> Void) throws(StoreError) -> Revision {
+        try reading { db in
+            for kind in ResourceKind.allCases {
+                let table = ObjectTable(kind)
+                // Straight through the rows: the index would jump from one to the next.
+                let condition = kind == .routes ? "" : "\(table.scope) = '\(kind.rawValue)' AND"
+                let sql = "\(table.selection) WHERE \(condition) until_revision IS NULL ORDER BY number"
+                let rows = try Row.fetchCursor(db, sql: sql)
+                while let row = try rows.next() { body(try table.object(row)) }
+            }
+            return try Self.position(db).revision
+        }
+    }
+
+    /// Up to `limit` changes behind a revision, in order, as effects: what replays to the same objects and digests. The
+    /// events that came with them are among the events.
+    package func entries(after revision: Revision, limit: Int) throws(StoreError) -> [ChangeEntry] {
+        try reading { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT \(RevisionRows.columns) FROM revisions WHERE revision > ? ORDER BY revision LIMIT ?")
+            return try Row.fetchAll(statement, arguments: [revision.number, max(0, limit)]).map { row in
+                let rows = try RevisionRows(db, row)
+                let effects = try rows.effects.map { line in
+                    Effect(
+                        path: line.path, body: try line.body.map { try ObjectTable.body($0, of: line.path) },
+                        createdAt: line.createdAt)
+                }
+                return ChangeEntry(
+                    revision: rows.revision, at: rows.at, who: rows.who, comment: rows.comment, effects: effects,
+                    events: [])
+            }
+        }
+    }
+}
