@@ -1,3 +1,6 @@
+package import JSON
+package import Store
+
 /// What must hold of an object before an operation on it is carried out (RFC 9110 section 13.1).
 package struct Precondition: Equatable, Sendable {
     /// Entity tags without quotes, one of which the object must have; `*`: it must exist. Nil: nothing is asked.

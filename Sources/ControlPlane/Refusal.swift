@@ -1,3 +1,5 @@
+package import JSON
+
 /// Why a request is refused. `HTTPAPI` makes problem+json of it (API section 2).
 package struct Refusal: Error, Sendable {
     /// The problem's name in the contract.

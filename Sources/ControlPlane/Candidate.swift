@@ -1,0 +1,242 @@
+import JSON
+import Routing
+import Store
+import Time
+
+// How this room works. A request becomes a `Change` and goes through `ControlPlane.submit` into the `Inbox`, which any thread
+// may fill. The one thread of `Writer` takes what waits, evaluates each change on a `Candidate` (all routing data as they
+// will be, beside the live ones), appends one batch to the change log, swaps the snapshot, tells the network manager, and
+// only then calls whoever waits. Reads go past the writer: objects come from the store, look-ups from the snapshot, status
+// from the table.
+
+/// The routing data as a batch of changes will make them: the committed state, and over it what the batch changed.
+///
+/// What comes of an operation depends on the base, the operations and the time that is handed in, and on nothing else. A value: a refused
+/// change is a copy that is forgotten. (Copying costs little; the first gateway that a copy changes copies the dictionary of
+/// gateways, which is in proportion to the gateways, not to the routes.)
+struct Candidate {
+    /// How one reads what is committed.
+    typealias Read = (ResourcePath) throws(StoreError) -> StoredObject?
+
+    /// The position that the batch is made on.
+    let base: Position
+    /// The routing data as values.
+    private(set) var builder: SnapshotBuilder
+    /// The changes taken so far that change something.
+    private(set) var entries: [ChangeEntry] = []
+
+    private var changed: [ResourcePath: StoredObject?] = [:]
+    private let table: GatewayInformationTable
+    private let read: Read
+
+    init(base: Position, builder: SnapshotBuilder, table: GatewayInformationTable, read: @escaping Read) {
+        (self.base, self.builder, self.table, self.read) = (base, builder, table, read)
+    }
+
+    /// The revision that the taken changes make.
+    var revision: Revision { entries.last?.revision ?? base.revision }
+
+    /// What calls will follow.
+    mutating func snapshot() -> RoutingSnapshot { builder.snapshot(revision: revision) }
+
+    /// Takes all operations of a change, in order, or throws and stays as it was.
+    mutating func take(_ change: Change, at time: WallTime) throws(Refusal) -> ChangeResult {
+        var trial = self
+        let result = try trial.carryOut(change, at: time)
+        self = trial
+        return result
+    }
+
+    private mutating func carryOut(_ change: Change, at time: WallTime) throws(Refusal) -> ChangeResult {
+        let next = Revision(base.revision.number + Int64(entries.count) + 1)
+        var before: [ResourcePath: StoredObject?] = [:]
+        var order: [ResourcePath] = []
+        var outcomes: [OperationResult.Outcome] = []
+        for (index, operation) in change.operations.enumerated() {
+            let path = operation.path
+            let old = try object(path)
+            if before[path] == nil {
+                before[path] = .some(old)
+                order.append(path)
+            }
+            let place = change.operations.count > 1 ? "/operations/\(index)/value" : ""
+            outcomes.append(try carryOut(operation, on: old, as: next, at: time, pointer: place))
+        }
+        var effects: [Effect] = []
+        for path in order {
+            let (old, new) = (before[path] ?? nil, try object(path))
+            if old?.body == new?.body, old?.createdAt == new?.createdAt {
+                changed[path] = .some(old)  // there and back again is no change
+            } else {
+                effects.append(
+                    Effect(path: path, body: new?.body, createdAt: new?.createdAt ?? old?.createdAt ?? time))
+            }
+        }
+        if !effects.isEmpty {
+            let event = ChangeNotice.event(of: effects, before: before, change, revision: next, at: time)
+            entries.append(
+                ChangeEntry(
+                    revision: next, at: time, who: change.who, comment: change.comment, effects: effects,
+                    events: [event]))
+        }
+        var results: [OperationResult] = []
+        for (outcome, operation) in zip(outcomes, change.operations) {
+            let view = try object(operation.path).map { ResourceView($0) }
+            results.append(OperationResult(outcome: outcome, view: outcome == .deleted ? nil : view))
+        }
+        return ChangeResult(revision: revision.number, operations: results)
+    }
+
+    // MARK: one operation
+
+    private mutating func carryOut(
+        _ operation: Operation, on old: StoredObject?, as revision: Revision, at time: WallTime, pointer: String
+    ) throws(Refusal) -> OperationResult.Outcome {
+        switch operation {
+        case .put(let path, let value, let precondition):
+            try precondition.check(old)
+            return try set(path, value, over: old, as: revision, at: time, pointer: pointer)
+        case .patch(let path, let value, let precondition):
+            try precondition.check(old)
+            guard let old else { throw .notFound(path) }
+            guard case .object = value else { throw .notAnObject }
+            return try set(
+                path, old.body.merged(with: value), over: old, as: revision, at: time, pointer: pointer)
+        case .delete(let path, let precondition):
+            try precondition.check(old)
+            guard old != nil else { throw .notFound(path) }
+            try checkUnused(path)
+            builder.remove(path)
+            changed[path] = .some(nil)
+            return .deleted
+        }
+    }
+
+    private mutating func set(
+        _ path: ResourcePath, _ value: JSONValue, over old: StoredObject?, as revision: Revision, at time: WallTime,
+        pointer: String
+    ) throws(Refusal) -> OperationResult.Outcome {
+        guard case .object(let members) = value else { throw .notAnObject }
+        let body = try validated(path, members, pointer: pointer)
+        if let old, old.body == body { return .unchanged }
+        do throws(SnapshotBuilder.Unfit) {
+            try builder.put(path, body, in: table)
+        } catch {
+            switch error {
+            case .everyRowTaken:
+                throw Refusal(
+                    .conflict,
+                    "All \(GatewayInformationTable.slotLimitCount) rows of the gateway information table are taken; "
+                        + "delete a gateway first.")
+            case .unreadable:
+                throw Refusal(.internalError, "\(path.text) passed validation but can't be put in force.")
+            }
+        }
+        changed[path] = .some(
+            StoredObject(
+                path: path, body: body, revision: revision, createdAt: old?.createdAt ?? time, updatedAt: time))
+        return old == nil ? .created : .replaced
+    }
+
+    /// The object as the batch has it so far.
+    func object(_ path: ResourcePath) throws(Refusal) -> StoredObject? {
+        if let changed = changed[path] { return changed }
+        do {
+            return try read(path)
+        } catch {
+            throw Refusal(.internalError, "\(path.text) can't be read: \(error.detail)")
+        }
+    }
+
+    /// What is kept of the body of an object; throws with every rule that it breaks.
+    private func validated(
+        _ path: ResourcePath, _ members: [String: JSONValue], pointer: String
+    ) throws(Refusal) -> JSONValue {
+        if let plan = path.plan, !builder.contains(.routingPlans, plan) {
+            throw Refusal(.notFound, "There is no routing plan \(plan); PUT /v1/routing-plans/\(plan) makes it.")
+        }
+        let builder = builder
+        var validation = Validation { kind, id in builder.contains(kind, id) }
+        if let allowed = path.nameRule {
+            validation.note(FieldError(pointer, .string(path.id), "not a name", allowed: allowed))
+        }
+        let ignored = path.kind == .routes ? readOnlyFields.union(["prefix", "routing_plan"]) : readOnlyFields
+        let kept = validation.check(members, Schema.of(path.kind), at: pointer, ignoring: ignored)
+        if let first = validation.errors.first {
+            let more = validation.errors.count > 1 ? " (and \(validation.errors.count - 1) more)" : ""
+            let place = first.pointer.isEmpty ? path.text : first.pointer
+            throw Refusal(.invalid, "\(place): \(first.reason)\(more).", errors: validation.errors)
+        }
+        let body = JSONValue.object(kept)
+        if path.kind == .ingressPeers { try checkNetworks(path.id, body, pointer: pointer) }
+        return body
+    }
+
+    /// One network belongs to one peer.
+    private func checkNetworks(_ id: String, _ body: JSONValue, pointer: String) throws(Refusal) {
+        guard let peer = IngressPeer(id: id, body: body) else { return }
+        var errors: [FieldError] = []
+        for other in builder.peers.values.sorted(by: { $0.id < $1.id }) where other.id != id {
+            for (index, network) in peer.networks.enumerated() where other.networks.contains(network) {
+                errors.append(
+                    FieldError(
+                        "\(pointer)/networks/\(index)", .string("\(network)"), "ingress peer \(other.id) has it",
+                        allowed: "a network that no other ingress peer has"))
+            }
+        }
+        guard let first = errors.first, let network = first.value.text else { return }
+        throw Refusal(.conflict, "The network \(network): \(first.reason).", errors: errors)
+    }
+}
+
+extension Candidate {
+    private static let referrerLimitCount = 100
+
+    /// Refuses to delete what others refer to, and names them.
+    private func checkUnused(_ path: ResourcePath) throws(Refusal) {
+        if path.kind == .routingPlans, path.id == RoutingPlan.defaultID {
+            throw Refusal(.conflict, "The routing plan default always exists; it can't be deleted.")
+        }
+        let referrers = referrers(of: path)
+        guard let first = referrers.first else { return }
+        let more = referrers.count > 1 ? " (and \(referrers.count - 1) more)" : ""
+        var refusal = Refusal(.inUse, "\(path.text) can't be deleted: \(first)\(more) refers to it.")
+        refusal.extensions["referrers"] = .array(referrers.map { .string($0) })
+        throw refusal
+    }
+
+    /// The paths of whoever refers to an object, the first hundred.
+    private func referrers(of path: ResourcePath) -> [String] {
+        let limit = Self.referrerLimitCount
+        func paths(_ kind: ResourceKind, _ ids: some Sequence<String>) -> [String] {
+            ids.sorted().prefix(limit).map { ResourcePath(kind, $0).text }
+        }
+        switch path.kind {
+        case .gateways:
+            let groups = builder.groups.values.filter { $0.members.contains { $0.gateway == path.id } }
+            return paths(.gatewayGroups, groups.map(\.id))
+        case .gatewayGroups:
+            let lists = builder.lists.values.filter { $0.entries.contains { $0.group == path.id } }
+            return paths(.routingLists, lists.map(\.id))
+        case .routingLists:
+            return builder.routes(to: path.id, limit: limit).map {
+                ResourcePath(route: $0.prefix.description, plan: $0.plan).text
+            }
+        case .routingPlans:
+            let peers = paths(.ingressPeers, builder.peers.values.filter { $0.routingPlan == path.id }.map(\.id))
+            return Array((peers + routes(in: path.id)).prefix(limit))
+        case .ingressPeers, .routes: return []
+        }
+    }
+
+    /// Names some routes of a plan; when they hide behind very many of other plans, all of them by one name.
+    private func routes(in plan: String) -> [String] {
+        guard builder.routeCount(in: plan) > 0 else { return [] }
+        var found: [String] = []
+        for list in builder.lists.keys.sorted() where found.count < Self.referrerLimitCount {
+            let routes = builder.routes(to: list, limit: 10_000).filter { $0.plan == plan }
+            found += routes.map { ResourcePath(route: $0.prefix.description, plan: plan).text }
+        }
+        return found.isEmpty ? ["\(ResourceKind.routingPlans.rawValue)/\(plan)/routes"] : found
+    }
+}

@@ -1,0 +1,88 @@
+import JSON
+import Routing
+import Store
+
+/// What is on disk and in force.
+struct CommittedState: Sendable {
+    /// The last change.
+    var position: Position
+    /// The routing data as values.
+    var builder: SnapshotBuilder
+}
+
+extension SnapshotBuilder {
+    /// Becomes what the store holds, in place: a gateway whose URI is the same keeps its row and with it its status.
+    ///
+    /// - Returns: the revision that was read.
+    mutating func load(from store: Store, table: GatewayInformationTable) throws(StoreError) -> Revision {
+        var loading = Loading(builder: self, table: table)
+        for plan in Array(planIDs) {  // routes have no list of their own to compare with
+            loading.builder.removePlan(plan)
+        }
+        loading.builder.putPlan(RoutingPlan.defaultID)
+        let revision = try store.forEachObject { loading.add($0) }
+        if let path = loading.unreadable {
+            throw StoreError(.failed, "\(path.text) is stored in a form that this version can't put in force")
+        }
+        loading.finish()
+        self = loading.builder
+        return revision
+    }
+
+    private struct Loading {
+        private static let routesAtOnce = 4096
+
+        var builder: SnapshotBuilder
+        let table: GatewayInformationTable
+        var unreadable: ResourcePath?
+
+        private var seen: Set<ResourcePath> = []
+        private var routes: [(prefix: Prefix, list: String?)] = []
+        private var plan = RoutingPlan.defaultID
+
+        init(builder: SnapshotBuilder, table: GatewayInformationTable) {
+            (self.builder, self.table) = (builder, table)
+        }
+
+        mutating func add(_ object: StoredObject) {
+            let path = object.path
+            if path.kind == .routes, let plan = path.plan {
+                guard let prefix = Prefix(path.id), let list = object.body["routing_list"]?.text else {
+                    unreadable = unreadable ?? path
+                    return
+                }
+                if plan != self.plan || routes.count == Self.routesAtOnce { flush() }
+                self.plan = plan
+                routes.append((prefix, list))
+                return
+            }
+            do {
+                try builder.put(path, object.body, in: table)
+            } catch {
+                unreadable = unreadable ?? path
+            }
+            seen.insert(path)
+        }
+
+        mutating func finish() {
+            flush()
+            for id in builder.gateways.keys where !seen.contains(ResourcePath(.gateways, id)) {
+                builder.removeGateway(id)
+            }
+            for id in builder.groups.keys where !seen.contains(ResourcePath(.gatewayGroups, id)) {
+                builder.removeGroup(id)
+            }
+            for id in builder.lists.keys where !seen.contains(ResourcePath(.routingLists, id)) {
+                builder.removeList(id)
+            }
+            for id in builder.peers.keys where !seen.contains(ResourcePath(.ingressPeers, id)) {
+                builder.removePeer(id)
+            }
+        }
+
+        private mutating func flush() {
+            builder.changeRoutes(in: plan, routes)
+            routes.removeAll(keepingCapacity: true)
+        }
+    }
+}

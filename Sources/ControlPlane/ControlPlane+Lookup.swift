@@ -1,0 +1,106 @@
+import Addressing
+package import JSON
+import NetworkManager
+import Routing
+package import Store
+import Time
+
+extension ControlPlane {
+    /// What a call would get (API section 5), by the same function, without changing anything.
+    package func lookup(_ query: LookupQuery) throws(Refusal) -> Revised<JSONValue> {
+        guard !query.number.isEmpty, query.number.utf8.count <= 256, query.number.utf8.allSatisfy(Self.isOfUserPart)
+        else {
+            throw Refusal(
+                .malformed, "number: the user part of a Request-URI is needed, such as %2B442071234567 or alice.")
+        }
+        let snapshot = snapshots.latest
+        let plan = try plan(of: query, in: snapshot)
+        var answer: [String: JSONValue] = [
+            "revision": .integer(snapshot.revision.number), "routing_plan": .null, "matched_prefix": .null,
+            "routing_list": .null, "targets": .array([]), "left_out": .array([]),
+        ]
+        if let plan {
+            explain(query, plan, snapshot, into: &answer)
+        } else {
+            answer.merge(Self.failure(status: 403, reason: "source not allowed", retryAfterSeconds: nil)) { $1 }
+        }
+        return Revised(.object(answer), revision: snapshot.revision)
+    }
+
+    private func explain(
+        _ query: LookupQuery, _ plan: PlanNumber, _ snapshot: RoutingSnapshot, into answer: inout [String: JSONValue]
+    ) {
+        let now = clock.now
+        var callID = Array((query.callID ?? "").utf8)
+        let draw = callID.withUnsafeMutableBufferPointer { CallDraw.number(for: $0.span) }
+        var set = TargetSet()
+        let (outcome, reasons) = snapshot.explain(
+            DialledNumber(query.number), in: plan, draw: draw, status: table, now: now, into: &set)
+        answer["routing_plan"] = .string(snapshot.name(of: plan))
+        answer["matched_prefix"] = reasons.matchedPrefix.map { .string($0.description) } ?? .null
+        answer["routing_list"] = reasons.routingList.map { .string($0) } ?? .null
+        answer["targets"] = .array(
+            set.targets.enumerated().map { index, target in
+                .object([
+                    "gateway": .string(reasons.targetGateways[index]), "group": .string(reasons.targetGroups[index]),
+                    "request_uri": .string(set.requestURI(of: target, user: query.number)),
+                    "response_timeout_ms": .integer(Int64(target.timing.responseTimeoutMilliseconds)),
+                    "resends": .integer(Int64(target.timing.resendLimit)),
+                ])
+            })
+        answer["left_out"] = .array(reasons.leftOut.map { json($0) })
+        switch outcome {
+        case .targets: answer["outcome"] = .string("targets")
+        case .failure(let failure):
+            let retryAfter = failure.retryAfterSeconds(at: now)
+            answer.merge(
+                Self.failure(status: failure.status, reason: failure.reason, retryAfterSeconds: retryAfter)
+            ) { $1 }
+        }
+    }
+
+    /// The plan that the call would be looked up in; nil when its source may not call.
+    private func plan(of query: LookupQuery, in snapshot: RoutingSnapshot) throws(Refusal) -> PlanNumber? {
+        var ofSource: PlanNumber?
+        if let source = query.source {
+            guard let address = IPAddress(source) else {
+                throw Refusal(.malformed, "source: an IP address is needed, such as 192.0.2.1 or 2001:db8::1.")
+            }
+            ofSource = snapshot.plan(for: address)
+            if ofSource == nil { return nil }
+        }
+        guard query.plan != nil || ofSource == nil else { return ofSource }
+        let name = query.plan ?? RoutingPlan.defaultID
+        guard let plan = snapshot.plan(named: name) else {
+            throw Refusal(.notFound, "plan: there is no routing plan \(name).")
+        }
+        return plan
+    }
+
+    private func json(_ leftOut: SelectionReasons.LeftOut) -> JSONValue {
+        let isOut = leftOut.status.status == .outOfService
+        let status = GatewayState(leftOut.status, lastChange: lastChange(of: leftOut.gateway), clock: clock)
+        return .object([
+            "gateway": .string(leftOut.gateway), "group": .string(leftOut.group), "reason": .string(leftOut.reason),
+            "time_value": isOut ? status.timeValueJSON : .null, "cause": isOut ? status.causeJSON : .null,
+        ])
+    }
+
+    private static func failure(status: Int, reason: String, retryAfterSeconds: Int64?) -> [String: JSONValue] {
+        var members: [String: JSONValue] = [
+            "outcome": .string("failure"), "status": .integer(Int64(status)), "reason": .string(reason),
+        ]
+        if let retryAfterSeconds { members["retry_after_s"] = .integer(retryAfterSeconds) }
+        return members
+    }
+
+    /// What RFC 3261's `user` may hold, and `#`, which people dial.
+    private static func isOfUserPart(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"):
+            true
+        default: "-_.!~*'()%&=+$,;?/#".utf8.contains(byte)
+        }
+    }
+}

@@ -1,0 +1,129 @@
+package import JSON
+import NetworkManager
+import Routing
+package import Store
+import Time
+
+extension ControlPlane {
+    /// The gateway information table, in the order of ids, behind `after`.
+    package func statuses(_ query: StatusQuery) throws(Refusal) -> ResourcePage {
+        let state = state
+        var ids = Array(state.builder.gateways.keys)
+        if let id = query.group {
+            guard let group = state.builder.groups[id] else { throw .notFound(ResourcePath(.gatewayGroups, id)) }
+            ids = group.members.map(\.gateway)
+        }
+        if let after = query.after { ids.removeAll { !after.utf8.lexicographicallyPrecedes($0.utf8) } }
+        ids.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let limit = min(max(query.limitCount, 1), Self.pageLimitCount)
+        var items: [JSONValue] = []
+        var last: String?
+        for id in ids {
+            guard let slot = state.builder.slot(of: id) else { continue }
+            if let status = query.status, table.status(of: slot).status != status { continue }
+            guard items.count < limit else {
+                return ResourcePage(items: items, next: last, revision: state.position.revision.number)
+            }
+            items.append(json(id, slot))
+            last = id
+        }
+        return ResourcePage(items: items, next: nil, revision: state.position.revision.number)
+    }
+
+    /// The status of one gateway.
+    package func status(ofGateway id: String) throws(Refusal) -> Revised<JSONValue> {
+        let state = state
+        guard let slot = state.builder.slot(of: id) else { throw .notFound(ResourcePath(.gateways, id)) }
+        return Revised(json(id, slot), revision: state.position.revision)
+    }
+
+    /// The status of a group: in-service while one usable member is.
+    package func status(ofGroup id: String) throws(Refusal) -> Revised<JSONValue> {
+        let state = state
+        guard let group = state.builder.groups[id] else { throw .notFound(ResourcePath(.gatewayGroups, id)) }
+        var isInService = false
+        var members: [JSONValue] = []
+        for member in group.members {
+            guard let slot = state.builder.slot(of: member.gateway) else { continue }
+            let word = table.status(of: slot)
+            if word.status == .inService { isInService = true }
+            let status = GatewayState(word, lastChange: lastChange(of: member.gateway), clock: clock)
+            members.append(
+                .object([
+                    "gateway": .string(member.gateway), "status": .string(word.status.rawValue),
+                    "time_value": status.timeValueJSON, "cause": status.causeJSON,
+                ]))
+        }
+        let status: GatewayStatus = isInService ? .inService : .outOfService
+        let body: [String: JSONValue] = [
+            "gateway_group": .string(id), "status": .string(status.rawValue), "members": .array(members),
+        ]
+        return Revised(.object(body), revision: state.position.revision)
+    }
+
+    /// The last known change of the gateway with the URI that it has.
+    func lastChange(of gateway: String) -> StatusChange? {
+        guard let change = networkManager.lastChange(of: gateway),
+            state.builder.gateways[gateway]?.uri == change.uri
+        else { return nil }
+        return change
+    }
+
+    /// A row as API section 6 shows it. Counts that nobody keeps yet (calls under way, response times) are left out.
+    private func json(_ id: String, _ slot: GatewaySlot) -> JSONValue {
+        let status = GatewayState(table.status(of: slot), lastChange: lastChange(of: id), clock: clock)
+        let counts = table.counts(of: slot)
+        var lastResult = JSONValue.null
+        var roundTrip = JSONValue.null
+        if counts.lastProbeAt != nil {
+            let isAnswered = counts.lastProbeStatus != 0
+            lastResult = isAnswered ? .integer(Int64(counts.lastProbeStatus)) : .string("no-response")
+            if isAnswered { roundTrip = .number(Double(counts.lastProbeMicroseconds) / 1000) }
+        }
+        let observed: [String: JSONValue] = [
+            "status": .string(status.word.status.rawValue), "since": status.sinceJSON,
+            "time_value": status.timeValueJSON, "cause": status.causeJSON, "reporter": status.reporterJSON,
+        ]
+        let own: [String: JSONValue] = [
+            "gateway": .string(id), "administrative_state": .string("unlocked"),
+            "observers": .array([.object(observed.merging(["node": .string(store.node)]) { $1 })]),
+            "calls_answered": .integer(Int64(clamping: counts.answered)),
+            "calls_failed": .integer(Int64(clamping: counts.failed)),
+            "consecutive_failures": .integer(Int64(counts.consecutiveFailures)),
+            "probe": .object([
+                "last_at": counts.lastProbeAt.map { .string(clock.wallTime(of: $0).rfc3339) } ?? .null,
+                "last_result": lastResult, "round_trip_ms": roundTrip,
+                "failures": .integer(Int64(counts.probeFailures)),
+            ]),
+        ]
+        return .object(own.merging(observed) { $1 })
+    }
+}
+
+/// A row of the table beside its last record. The row decides; the record adds who and when, as long as it speaks of the
+/// same change: a change that has just been made may not have its record yet.
+struct GatewayState {
+    let word: StatusWord
+    private let record: StatusChange?
+    private let timeValue: WallTime?
+
+    init(_ word: StatusWord, lastChange: StatusChange?, clock: any TimeSource) {
+        self.word = word
+        let converted = word.timeValue.map { clock.wallTime(of: $0) }
+        let isSame = lastChange.map { change in
+            guard change.to == word.status, change.cause == word.cause else { return false }
+            guard let shown = change.timeValue, let converted else {
+                return change.timeValue == nil && converted == nil
+            }
+            // The row counts in whole milliseconds, and the wall clock may have been set a little.
+            return abs(shown.milliseconds.subtractingReportingOverflow(converted.milliseconds).partialValue) <= 1000
+        }
+        record = isSame == true ? lastChange : nil
+        timeValue = record?.timeValue ?? converted
+    }
+
+    var timeValueJSON: JSONValue { timeValue.map { .string($0.rfc3339) } ?? .null }
+    var causeJSON: JSONValue { word.cause.map { .string($0.name) } ?? .null }
+    var sinceJSON: JSONValue { record.map { .string($0.at.rfc3339) } ?? .null }
+    var reporterJSON: JSONValue { record.map { .string($0.reporter) } ?? .null }
+}

@@ -1,0 +1,151 @@
+import Addressing
+import Foundation
+import JSON
+package import NetworkManager
+package import Routing
+package import Store
+import Synchronization
+package import Time
+
+/// The one writer: validates, commits, builds, swaps, announces; and answers what is asked about the routing data.
+package final class ControlPlane: Sendable {
+    /// What workers read.
+    package let snapshots: SnapshotCell
+    /// The live status of every gateway.
+    package let table: GatewayInformationTable
+    /// Who keeps status changes.
+    package let networkManager: NetworkManager
+
+    let store: Store
+    let clock: any TimeSource
+    private let writer: Writer
+    private let thread = Mutex<WriterThread>(.notStarted)
+
+    private enum WriterThread {
+        case notStarted, ended
+        /// The semaphore is signalled when the thread ends.
+        case running(DispatchSemaphore)
+    }
+
+    /// Loads the live routing data, restores each gateway's status, and compiles the first snapshot. A new database gets the
+    /// plan `default` and the ingress peer `loopback` (127.0.0.0/8, ::1/128) as its first revision.
+    ///
+    /// - Parameter changeLog: nil: the store itself.
+    package init(store: Store, changeLog: (any ChangeLog)?, clock: any TimeSource) throws(StoreError) {
+        let changeLog = changeLog ?? store
+        let table = GatewayInformationTable()
+        if store.position.revision == Revision(0) {
+            try Self.commitFirstRevision(to: changeLog, at: store.position, time: clock.wallTime)
+        }
+        var builder = SnapshotBuilder()
+        let revision = try builder.load(from: store, table: table)
+        for record in try store.lastStatusRecords() { Self.restore(record.change, builder, table, clock) }
+        snapshots = SnapshotCell(builder.snapshot(revision: revision))
+        networkManager = try NetworkManager(store: store, table: table, snapshots: snapshots, clock: clock)
+        (self.store, self.table, self.clock) = (store, table, clock)
+        writer = Writer(
+            store: store, changeLog: changeLog, table: table, snapshots: snapshots, networkManager: networkManager,
+            clock: clock, state: CommittedState(position: store.position, builder: builder))
+        networkManager.onPending { [inbox = writer.inbox] in inbox.noteStatusChanges() }
+    }
+
+    /// Starts the writer's thread and commits `server.started`. Only the first call does anything.
+    ///
+    /// - Parameter version: what the event says about the program; nil: nothing.
+    package func start(version: String? = nil) {
+        var data: [String: JSONValue] = ["node": .string(store.node), "revision": .integer(revision)]
+        if let version { data["version"] = .string(version) }
+        thread.withLock { thread in
+            guard case .notStarted = thread else { return }
+            writer.announce(
+                EventDraft(type: "server.started", subject: nil, time: clock.wallTime, data: .object(data)))
+            let ended = DispatchSemaphore(value: 0)
+            let running = Thread { [writer] in
+                writer.run()
+                ended.signal()
+            }
+            running.name = "tandem-writer"
+            running.start()
+            thread = .running(ended)
+        }
+    }
+
+    /// Finishes what waits and ends the thread. What is submitted from now on is refused.
+    package func stop() {
+        writer.inbox.stop()
+        thread.withLock { thread in
+            switch thread {
+            case .running(let ended): ended.wait()
+            case .notStarted: writer.run()
+            case .ended: break
+            }
+            thread = .ended
+        }
+    }
+
+    /// The revision that calls follow.
+    package var revision: Int64 { snapshots.latest.revision.number }
+    /// How many changes wait for the writer.
+    package var pendingChangeCount: Int { writer.inbox.count }
+    /// Why no change is taken at present (disk full, damaged); nil when all is well.
+    package var readOnlyReason: String? { writer.readOnlyReason }
+
+    /// What is on disk and in force.
+    var state: CommittedState { writer.state }
+
+    /// Takes a change in. `whenDone` is called once, from the writer's thread or from the caller's, and must not block: with
+    /// success only after the change is on disk and in force for the next call.
+    package func submit(_ change: Change, whenDone: @escaping @Sendable (Result<ChangeResult, Refusal>) -> Void) {
+        do throws(Inbox.Closed) {
+            try writer.inbox.add(Inbox.Waiting(change: change, whenDone: whenDone))
+        } catch {
+            switch error {
+            case .full:
+                var refusal = Refusal(.tooManyRequests, "\(Inbox.limitCount) changes wait already; come again.")
+                refusal.retryAfterSeconds = 1
+                whenDone(.failure(refusal))
+            case .stopped: whenDone(.failure(.readOnly("the server is stopping")))
+            }
+        }
+    }
+
+    // MARK: start
+
+    private static func commitFirstRevision(
+        to changeLog: any ChangeLog, at position: Position, time: WallTime
+    ) throws(StoreError) {
+        let networks: [JSONValue] = [.string("127.0.0.0/8"), .string("::1/128")]
+        let effects = [
+            Effect(path: ResourcePath(.routingPlans, RoutingPlan.defaultID), body: .object([:]), createdAt: time),
+            Effect(
+                path: ResourcePath(.ingressPeers, "loopback"), body: .object(["networks": .array(networks)]),
+                createdAt: time),
+        ]
+        let change = Change([], who: "tandem", comment: "a new database")
+        let revision = Revision(1)
+        let event = ChangeNotice.event(of: effects, before: [:], change, revision: revision, at: time)
+        let entry = ChangeEntry(
+            revision: revision, at: time, who: change.who, comment: change.comment, effects: effects, events: [event])
+        switch changeLog.append(CommitBatch(base: position, changes: [entry])) {
+        case .appended, .stale: return  // stale: another node has made it
+        case .unavailable(let reason), .readOnly(let reason), .unknown(let reason):
+            throw StoreError(.unusable, "the first revision can't be written: \(reason)")
+        }
+    }
+
+    /// Puts a gateway's status back as the last record says. A time value that went by meanwhile is restored too: it is
+    /// reached, and the sweep records that.
+    private static func restore(
+        _ change: StatusChange, _ builder: SnapshotBuilder, _ table: GatewayInformationTable, _ clock: any TimeSource
+    ) {
+        guard builder.gateways[change.gateway]?.uri == change.uri, let slot = builder.slot(of: change.gateway) else {
+            return
+        }
+        var timeValue: Instant?
+        if change.to == .outOfService {
+            // The table knows no time before its origin, and an out-of-service without a time value would never end.
+            timeValue = max(change.timeValue.map { clock.instant(of: $0) } ?? clock.now, Instant(nanoseconds: 0))
+        }
+        table.restore(slot, change.to, cause: change.cause, timeValue: timeValue)
+    }
+}

@@ -1,0 +1,80 @@
+import JSON
+import Routing
+import Store
+import Time
+
+extension ResourceView {
+    /// The object with its defaults resolved. Its entity tag is its revision: content and revision decide it, nothing else.
+    init(_ object: StoredObject) {
+        var members: [String: JSONValue] = [:]
+        if case .object(let own) = object.body { members = own }
+        let effective = Schema.of(object.path.kind).effective(members)
+        if let plan = object.path.plan {
+            members["prefix"] = .string(object.path.id)
+            members["routing_plan"] = .string(plan)
+        }
+        members["id"] = .string(object.path.id)
+        members["effective"] = .object(effective)
+        members["revision"] = .integer(object.revision.number)
+        members["created_at"] = .string(object.createdAt.rfc3339)
+        members["updated_at"] = .string(object.updatedAt.rfc3339)
+        self.init(path: object.path, body: .object(members), etag: object.entityTag)
+    }
+}
+
+extension StoredObject {
+    /// Without quotes.
+    var entityTag: String { "r\(revision.number)" }
+}
+
+extension Precondition {
+    /// Throws `stale` when the object is not what the client thinks (RFC 9110 section 13.2.2).
+    func check(_ object: StoredObject?) throws(Refusal) {
+        let tag = object?.entityTag
+        func isMet(by tags: [String]) -> Bool {
+            guard let tag else { return false }
+            return tags.contains("*") || tags.contains(tag)
+        }
+        let isStale = ifMatch.map { !isMet(by: $0) } ?? false
+        let isTaken = ifNoneMatch.map { isMet(by: $0) } ?? false
+        guard isStale || isTaken else { return }
+        let detail =
+            switch (tag, isStale) {
+            case (let tag?, true): "The object has changed: its entity tag is \"\(tag)\"."
+            case (let tag?, false): "The object exists: its entity tag is \"\(tag)\"."
+            case (nil, _): "The object does not exist."
+            }
+        var refusal = Refusal(.stale, detail)
+        refusal.currentETag = tag
+        throw refusal
+    }
+}
+
+extension ResourcePath {
+    /// What names an object of that kind may have, when this one's is none; nil when it is one.
+    var nameRule: String? {
+        guard kind != .routes else {
+            return Prefix(id) == nil ? "1...32 of 0-9 * #, or \"\(Prefix.catchAllName)\"" : nil
+        }
+        return Self.isName(id) ? nil : "^[a-z0-9][a-z0-9._-]{0,62}$"
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        guard (1...63).contains(text.utf8.count) else { return false }
+        for (index, byte) in text.utf8.enumerated() {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): continue
+            case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                if index == 0 { return false }
+            default: return false
+            }
+        }
+        return true
+    }
+}
+
+extension Refusal {
+    static func notFound(_ path: ResourcePath) -> Refusal { Refusal(.notFound, "There is no \(path.text).") }
+
+    static let notAnObject = Refusal(.malformed, "The body must be a JSON object.")
+}

@@ -1,0 +1,229 @@
+import NetworkManager
+import Routing
+import Store
+import Synchronization
+import Time
+
+/// The one thread that changes anything: takes what waits, evaluates, commits once, swaps, announces, answers.
+final class Writer: Sendable {
+    /// How many changes share one commit at most.
+    static let changesAtOnce = 256
+    /// How many status changes share one commit at most.
+    static let statusChangesAtOnce = 4096
+    /// How often a batch is evaluated again because the log had moved on.
+    static let staleLimitCount = 3
+
+    let inbox = Inbox()
+
+    private let store: Store
+    private let changeLog: any ChangeLog
+    private let table: GatewayInformationTable
+    private let snapshots: SnapshotCell
+    private let networkManager: NetworkManager
+    private let clock: any TimeSource
+    private let committed: Mutex<CommittedState>
+    private let readOnly = Mutex<String?>(nil)
+    private let announcements = Mutex<[EventDraft]>([])
+
+    init(
+        store: Store, changeLog: any ChangeLog, table: GatewayInformationTable, snapshots: SnapshotCell,
+        networkManager: NetworkManager, clock: any TimeSource, state: CommittedState
+    ) {
+        (self.store, self.changeLog, self.table, self.snapshots) = (store, changeLog, table, snapshots)
+        (self.networkManager, self.clock) = (networkManager, clock)
+        committed = Mutex(state)
+    }
+
+    /// What is on disk and in force.
+    var state: CommittedState { committed.withLock { $0 } }
+
+    /// Why no change is taken at present.
+    var readOnlyReason: String? { readOnly.withLock { $0 } }
+
+    /// Commits an event of its own with the next batch.
+    func announce(_ event: EventDraft) {
+        announcements.withLock { $0.append(event) }
+        inbox.noteStatusChanges()
+    }
+
+    /// Works until the inbox is stopped and empty. One thread runs this, once.
+    func run() {
+        var backOffMilliseconds: UInt64 = 0
+        var superseded = 0
+        while true {
+            let delivery = inbox.next(limitCount: Self.changesAtOnce, within: superseded > 0 ? 50 : nil)
+            if let delivery {
+                let isWell = commit(delivery.changes)
+                if isWell, backOffMilliseconds > 0 { inbox.releaseStatusChanges() }
+                backOffMilliseconds = isWell ? 0 : min(max(100, backOffMilliseconds * 2), 5000)
+                if !isWell { inbox.holdStatusChanges(milliseconds: backOffMilliseconds) }
+                if delivery.isLast, !isWell || networkManager.pendingCount == 0 { return }
+            }
+            superseded = snapshots.reclaim()
+        }
+    }
+
+    // MARK: one batch
+
+    private typealias Answer = Result<ChangeResult, Refusal>
+
+    /// Commits what waits in one batch and answers everyone. False: something is left to be tried again.
+    private func commit(_ waiting: [Inbox.Waiting]) -> Bool {
+        if store.position != state.position { _ = reload() }  // a refusal must speak of what is, too
+        let status = networkManager.takePending(limitCount: Self.statusChangesAtOnce)
+        let events = announcements.withLock { list in
+            defer { list = [] }
+            return list
+        }
+        for _ in 0...Self.staleLimitCount {
+            var (candidate, answers) = evaluate(waiting)
+            let batch = CommitBatch(
+                base: candidate.base, changes: candidate.entries, statusChanges: status, events: events)
+            if batch.isEmpty {
+                answer(waiting, answers)
+                return true
+            }
+            let snapshot = candidate.entries.isEmpty ? nil : candidate.snapshot()
+            switch changeLog.append(batch) {
+            case .appended(let position):
+                putInForce(CommittedState(position: position, builder: candidate.builder), snapshot, status)
+                answer(waiting, answers)
+                return true
+            case .stale:
+                guard reload() else {
+                    return fail(waiting, answers, status, events, .internalError("The database can't be read."))
+                }
+            case .unavailable(let reason):
+                return fail(waiting, answers, status, events, .noQuorum(reason))
+            case .readOnly(let reason):
+                readOnly.withLock { $0 = reason }
+                return fail(waiting, answers, status, events, .readOnly(reason))
+            case .unknown(let reason):
+                return settle(waiting, answers, status, events, reason)
+            }
+        }
+        return fail(waiting, evaluate(waiting).answers, status, events, .noQuorum("Others keep changing the data."))
+    }
+
+    private func evaluate(_ waiting: [Inbox.Waiting]) -> (candidate: Candidate, answers: [Answer]) {
+        let state = self.state
+        let store = store
+        var candidate = Candidate(base: state.position, builder: state.builder, table: table) {
+            (path) throws(StoreError) in try store.object(path).value
+        }
+        let time = clock.wallTime
+        let answers = waiting.map { waiting -> Answer in
+            do throws(Refusal) {
+                return .success(try candidate.take(waiting.change, at: time))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return (candidate, answers)
+    }
+
+    /// The batch is on disk: shows it to calls, then to subscribers. Nothing here can fail.
+    private func putInForce(_ state: CommittedState, _ snapshot: RoutingSnapshot?, _ status: [StatusChange]) {
+        committed.withLock { $0 = state }
+        if let snapshot { snapshots.swap(to: snapshot) }
+        readOnly.withLock { $0 = nil }
+        networkManager.noteCommitted(status)
+        networkManager.announce()
+        if networkManager.pendingCount > 0 { inbox.noteStatusChanges() }
+    }
+
+    private func answer(_ waiting: [Inbox.Waiting], _ answers: [Answer]) {
+        for (waiting, answer) in zip(waiting, answers) { waiting.whenDone(answer) }
+    }
+
+    // MARK: when it did not go well
+
+    /// Nothing was written: status changes and events are kept; whoever would have had success gets the refusal.
+    private func fail(
+        _ waiting: [Inbox.Waiting], _ answers: [Answer], _ status: [StatusChange], _ events: [EventDraft],
+        _ refusal: Refusal
+    ) -> Bool {
+        networkManager.giveBack(status)
+        announcements.withLock { $0 = events + $0 }
+        answer(waiting, answers.map { $0.isSuccess ? .failure(refusal) : $0 })
+        return status.isEmpty && events.isEmpty
+    }
+
+    /// It can't be told whether the batch was taken. The store is asked; clients are told the truth: that we don't know.
+    private func settle(
+        _ waiting: [Inbox.Waiting], _ answers: [Answer], _ status: [StatusChange], _ events: [EventDraft],
+        _ reason: String
+    ) -> Bool {
+        let before = state.position
+        let refusal = Refusal.outcomeUnknown(reason)
+        let isTaken = reload() && (state.position != before || (status.first.map(isStored) ?? false))
+        guard isTaken else { return fail(waiting, answers, status, events, refusal) }
+        networkManager.noteCommitted(status)
+        networkManager.announce()
+        answer(waiting, answers.map { $0.isSuccess ? .failure(refusal) : $0 })
+        return true
+    }
+
+    private func isStored(_ change: StatusChange) -> Bool {
+        var query = StatusRecordQuery()
+        query.gateways = [change.gateway]
+        query.from = change.at
+        query.limitCount = 1000
+        do {
+            return try store.statusRecords(query).contains { $0.change == change }
+        } catch {
+            return false
+        }
+    }
+
+    /// Takes over what the store holds. False: it can't be read; all stays as it was.
+    private func reload() -> Bool {
+        var state = self.state
+        do {
+            let revision = try state.builder.load(from: store, table: table)
+            state.position = store.position
+            let snapshot = state.builder.snapshot(revision: revision)
+            committed.withLock { $0 = state }
+            snapshots.swap(to: snapshot)
+            return true
+        } catch {
+            return false
+        }
+    }
+}
+
+extension CommitBatch {
+    fileprivate var isEmpty: Bool { changes.isEmpty && statusChanges.isEmpty && events.isEmpty }
+}
+
+extension Result {
+    fileprivate var isSuccess: Bool {
+        switch self {
+        case .success: true
+        case .failure: false
+        }
+    }
+}
+
+extension Refusal {
+    static func internalError(_ detail: String) -> Refusal { Refusal(.internalError, detail) }
+
+    static func noQuorum(_ reason: String) -> Refusal {
+        var refusal = Refusal(.noQuorum, "The order of changes can't be reached, nothing was changed: \(reason)")
+        refusal.retryAfterSeconds = 1
+        return refusal
+    }
+
+    static func readOnly(_ reason: String) -> Refusal {
+        var refusal = Refusal(.readOnly, "Nothing can be written, nothing was changed: \(reason)")
+        refusal.retryAfterSeconds = 10
+        return refusal
+    }
+
+    static func outcomeUnknown(_ reason: String) -> Refusal {
+        var refusal = Refusal(
+            .outcomeUnknown, "Whether the change was taken can't be told; look at the object: \(reason)")
+        refusal.retryAfterSeconds = 1
+        return refusal
+    }
+}

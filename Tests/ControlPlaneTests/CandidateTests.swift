@@ -1,0 +1,181 @@
+import JSON
+import Routing
+import Store
+import Testing
+import Time
+
+@testable import ControlPlane
+
+@Suite struct CandidateTests {
+    @Test func `a later operation may refer to what an earlier one made, and all of them are one revision`() throws {
+        let fixture = try CandidateFixture.london()
+        #expect(fixture.candidate.base.revision == Revision(1))
+        var other = try CandidateFixture()
+        let result = try other.take(
+            try put("routing-plans/p", "{}"), try put("gateway-groups/g", "{}"),
+            try put("routing-lists/l", #"{"groups":[{"group":"g"}]}"#),
+            try put("routing-plans/p/routes/any", #"{"routing_list":"l"}"#))
+        #expect(result.revision == 1)
+        #expect(other.candidate.entries.count == 1)
+        #expect(other.candidate.entries.first?.effects.count == 4)
+        #expect(result.operations.compactMap(\.view?.etag) == ["r1", "r1", "r1", "r1"])
+    }
+
+    @Test func `a refused change in the middle leaves no trace`() throws {
+        var fixture = try CandidateFixture()
+        try fixture.take(try put("gateways/a", #"{"uri":"sip:192.0.2.1"}"#))
+        _ = try fixture.refusal(
+            try put("gateways/b", #"{"uri":"sip:192.0.2.2"}"#),
+            try put("gateway-groups/g", #"{"members":[{"gateway":"nobody"}]}"#))
+        let result = try fixture.take(try put("gateways/c", #"{"uri":"sip:192.0.2.3"}"#))
+        #expect(result.revision == 2)
+        #expect(fixture.candidate.entries.map(\.revision) == [Revision(1), Revision(2)])
+        #expect(fixture.candidate.builder.gateways.keys.sorted() == ["a", "c"])
+        #expect(try fixture.candidate.object(try path("gateways/b")) == nil)
+        #expect(fixture.candidate.snapshot().gateways.map(\.id).sorted() == ["a", "c"])
+    }
+
+    @Test func `a PUT that changes nothing is unchanged and makes no revision`() throws {
+        var fixture = try CandidateFixture.london()
+        let result = try fixture.take(try put("gateways/lon1", #"{"uri":"sip:192.0.2.10:5060","hold_s":null}"#))
+        #expect(result.operations.map(\.outcome) == [.unchanged])
+        #expect(result.revision == 1)
+        #expect(fixture.candidate.entries.isEmpty)
+    }
+
+    @Test func `there and back again in one change is no change`() throws {
+        var fixture = try CandidateFixture.london()
+        let result = try fixture.take(
+            try put("gateways/lon1", #"{"uri":"sip:192.0.2.10:5060","hold_s":5}"#),
+            try put("gateways/lon1", #"{"uri":"sip:192.0.2.10:5060"}"#), try put("gateway-groups/new", "{}"),
+            try delete("gateway-groups/new"))
+        #expect(result.revision == 1)
+        #expect(fixture.candidate.entries.isEmpty)
+        #expect(result.operations.first?.view?.etag == "r1")
+    }
+
+    @Test func `PATCH merges, and null puts a field back to its default (RFC 7396)`() throws {
+        var fixture = try CandidateFixture.london()
+        try fixture.take(try patch("gateways/lon1", #"{"hold_s":5,"description":"one"}"#))
+        #expect(fixture.candidate.builder.gateways["lon1"]?.timing.holdSeconds == 5)
+        let result = try fixture.take(try patch("gateways/lon1", #"{"hold_s":null}"#))
+        #expect(fixture.candidate.builder.gateways["lon1"]?.timing.holdSeconds == 60)
+        let view = try #require(result.operations.first?.view)
+        #expect(view.body["hold_s"] == nil)
+        #expect(view.body["description"] == .string("one"))
+        #expect(view.body["effective"]?["hold_s"] == .integer(60))
+        #expect(try fixture.refusal(try patch("gateways/lon1", #"{"uri":null}"#)).errors.map(\.pointer) == ["/uri"])
+        #expect(try fixture.refusal(try patch("gateways/nobody", "{}")).problem == .notFound)
+    }
+
+    @Test(arguments: [
+        (#"{"a":"b"}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"b"}"#, #"{"b":"c"}"#, #"{"a":"b","b":"c"}"#),
+        (#"{"a":"b"}"#, #"{"a":null}"#, "{}"), (#"{"a":["b"]}"#, #"{"a":"c"}"#, #"{"a":"c"}"#),
+        (#"{"a":{"b":"c"}}"#, #"{"a":{"b":"d","c":null}}"#, #"{"a":{"b":"d"}}"#),
+        (#"{"a":[{"b":"c"}]}"#, #"{"a":[1]}"#, #"{"a":[1]}"#), (#"{"a":"foo"}"#, "null", "null"),
+        (#"{"e":null}"#, #"{"a":1}"#, #"{"e":null,"a":1}"#), ("[1,2]", #"{"a":"b","c":null}"#, #"{"a":"b"}"#),
+        ("{}", #"{"a":{"bb":{"ccc":null}}}"#, #"{"a":{"bb":{}}}"#),
+    ]) func `merge patch does what the table of RFC 7396's appendix says`(
+        _ original: String, _ patch: String, _ result: String
+    ) throws {
+        #expect(try json(original).merged(with: try json(patch)) == (try json(result)))
+    }
+
+    @Test(arguments: [
+        ("gateways/lon1", ["gateway-groups/london"]), ("gateway-groups/london", ["routing-lists/uk"]),
+        ("routing-lists/uk", ["routing-plans/default/routes/44"]),
+        ("routing-plans/p", ["ingress-peers/pbx", "routing-plans/p/routes/any"]),
+    ]) func `what others refer to can't be deleted, and they are named`(_ place: String, _ referrers: [String]) throws {
+        var fixture = try CandidateFixture.london()
+        try fixture.take(
+            try put("routing-plans/p", "{}"),
+            try put("ingress-peers/pbx", #"{"networks":["192.0.2.0/24"],"routing_plan":"p"}"#),
+            try put("routing-lists/other", "{}"),
+            try put("routing-plans/p/routes/any", #"{"routing_list":"other"}"#))
+        let refusal = try fixture.refusal(try delete(place))
+        #expect(refusal.problem == .inUse)
+        #expect(refusal.extensions["referrers"] == .array(referrers.map { .string($0) }))
+        #expect(refusal.detail.contains(referrers[0]))
+    }
+
+    @Test func `in one change a whole chain goes, referrers first`() throws {
+        var fixture = try CandidateFixture.london()
+        let result = try fixture.take(
+            try delete("routing-plans/default/routes/44"), try delete("routing-lists/uk"),
+            try delete("gateway-groups/london"), try delete("gateways/lon1"), try delete("gateways/lon2"))
+        #expect(result.operations.allSatisfy { $0.outcome == .deleted && $0.view == nil })
+        #expect(fixture.candidate.entries.first?.effects.allSatisfy { $0.body == nil } == true)
+        #expect(fixture.candidate.snapshot().gatewayCount == 0)
+        #expect(try fixture.refusal(try delete("gateways/lon1")).problem == .notFound)
+    }
+
+    @Test func `the plan default can't be deleted, and a route needs its plan`() throws {
+        var fixture = try CandidateFixture.london()
+        try fixture.take(try put("routing-plans/default", #"{"description":"all"}"#))
+        #expect(try fixture.refusal(try delete("routing-plans/default")).problem == .conflict)
+        #expect(
+            try fixture.refusal(try put("routing-plans/none/routes/1", #"{"routing_list":"uk"}"#)).problem == .notFound)
+    }
+
+    @Test func `conditions are looked at before anything else, on the state in the batch (RFC 9110 section 13)`() throws
+    {
+        var fixture = try CandidateFixture.london()
+        let change = #"{"uri":"sip:192.0.2.99"}"#
+        let stale = try fixture.refusal(try put("gateways/lon1", change, Precondition(ifMatch: ["r7", "r8"])))
+        #expect(stale.problem == .stale)
+        #expect(stale.currentETag == "r1")
+        #expect(
+            try fixture.refusal(try put("gateways/lon1", "[]", Precondition(ifNoneMatch: ["*"]))).problem == .stale)
+        #expect(try fixture.refusal(try delete("gateways/none", Precondition(ifMatch: ["*"]))).problem == .stale)
+        #expect(try fixture.refusal(try patch("gateways/lon1", "{}", Precondition(ifMatch: ["r2"]))).problem == .stale)
+        let result = try fixture.take(try put("gateways/lon1", change, Precondition(ifMatch: ["r1"])))
+        #expect(result.operations.first?.view?.etag == "r2")
+        #expect(
+            try fixture.refusal(try delete("gateways/lon1", Precondition(ifMatch: ["r1"]))).currentETag == "r2",
+            "the second change of a batch sees the first")
+        try fixture.take(try put("gateways/new", change, Precondition(ifNoneMatch: ["*"])))
+        try fixture.take(try put("gateways/new", #"{"uri":"sip:192.0.2.98"}"#, Precondition(ifMatch: ["*"])))
+    }
+
+    @Test func `a gateway keeps its row while its URI stays, and a changed URI starts afresh`() throws {
+        var fixture = try CandidateFixture.london()
+        let slot = try #require(fixture.candidate.builder.slot(of: "lon1"))
+        try fixture.take(try patch("gateways/lon1", #"{"hold_s":7}"#))
+        #expect(fixture.candidate.builder.slot(of: "lon1") == slot)
+        try fixture.take(try patch("gateways/lon1", #"{"uri":"sip:192.0.2.77"}"#))
+        #expect(fixture.candidate.builder.slot(of: "lon1") != slot)
+    }
+
+    @Test func `routing-changed says who, why, how many and which`() throws {
+        var fixture = try CandidateFixture.london()
+        _ = try fixture.candidate.take(
+            Change(
+                [
+                    try put("gateways/lon3", #"{"uri":"sip:192.0.2.12"}"#),
+                    try patch("gateways/lon1", #"{"hold_s":9}"#),
+                    try delete("routing-plans/default/routes/44"),
+                ], who: "ops", comment: "third"), at: CandidateFixture.time)
+        let event = try #require(fixture.candidate.entries.first?.events.first)
+        #expect(event.type == "routing.changed")
+        #expect(event.subject == nil)
+        #expect(
+            event.data
+                == (try json(
+                    #"{"revision":2,"who":"ops","comment":"third","counts":{"gateways":{"created":1,"replaced":1},"routes":{"deleted":1}},"objects":["gateways/lon3","gateways/lon1","routing-plans/default/routes/44"]}"#
+                )))
+    }
+
+    @Test func `when all rows are taken a new gateway is a conflict with a clear word`() throws {
+        var fixture = try CandidateFixture()
+        var builder = fixture.candidate.builder
+        for number in 0..<GatewayInformationTable.slotLimitCount {
+            let body = try json(#"{"uri":"sip:10.\#(number >> 16).\#(number >> 8 & 255).\#(number & 255)"}"#)
+            try builder.put(ResourcePath(.gateways, "g\(number)"), body, in: fixture.table)
+        }
+        fixture.candidate = Candidate(
+            base: fixture.candidate.base, builder: builder, table: fixture.table, read: { _ in nil })
+        let refusal = try fixture.refusal(try put("gateways/one-more", #"{"uri":"sip:192.0.2.1"}"#))
+        #expect(refusal.problem == .conflict)
+        #expect(refusal.detail.contains("65536"))
+    }
+}

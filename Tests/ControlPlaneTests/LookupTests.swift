@@ -1,0 +1,119 @@
+import ControlPlane
+import JSON
+import NetworkManager
+import Routing
+import Store
+import Testing
+import Time
+
+@Suite struct LookupTests {
+    @Test func `the look-up of API section 5 names targets in order and who was left out, and changes nothing`()
+        async throws
+    {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        try fixture.takeOut("lon1", for: .seconds(30))
+        try await fixture.settle()
+        let until = try #require(try fixture.statusRecords().first?.timeValue).rfc3339
+        let answer = try fixture.plane.lookup(LookupQuery(number: "+442071234567"))
+        #expect(answer.revision.number == fixture.plane.revision)
+        let left =
+            #"{"gateway":"lon1","group":"london","reason":"out-of-service","time_value":"\#(until)","cause":"no-response"}"#
+        let target =
+            #"{"gateway":"lon2","group":"london","request_uri":"sip:+442071234567@192.0.2.11:5060","response_timeout_ms":2000,"resends":2}"#
+        #expect(
+            answer.value
+                == (try json(
+                    #"{"revision":\#(fixture.plane.revision),"routing_plan":"default","matched_prefix":"44","routing_list":"uk","outcome":"targets","targets":[\#(target)],"left_out":[\#(left)]}"#
+                )))
+        fixture.clock.move(by: .seconds(31))
+        let later = try fixture.plane.lookup(LookupQuery(number: "+442071234567")).value
+        #expect(Self.gateways(later) == ["lon1", "lon2"])
+        #expect(fixture.plane.table.status(of: try fixture.slot("lon1")).status == .outOfService)
+        fixture.close()
+    }
+
+    @Test func `failures say status, reason and when to come again`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        try await fixture.commit(
+            try put("routing-lists/none", "{}"), try put("routing-plans/default/routes/1", #"{"routing_list":"none"}"#))
+        let noRoute = try fixture.plane.lookup(LookupQuery(number: "33")).value
+        #expect(noRoute["outcome"] == .string("failure"))
+        #expect(noRoute["status"] == .integer(404))
+        #expect(noRoute["matched_prefix"] == .null)
+        #expect(noRoute["retry_after_s"] == nil)
+        let empty = try fixture.plane.lookup(LookupQuery(number: "1")).value
+        #expect(empty["status"] == .integer(503))
+        #expect(empty["routing_list"] == .string("none"))
+        try fixture.takeOut("lon1", for: .seconds(12))
+        try fixture.takeOut("lon2", for: .seconds(40))
+        let out = try fixture.plane.lookup(LookupQuery(number: "44")).value
+        #expect(out["status"] == .integer(503))
+        #expect(out["reason"] == .string("every gateway is out-of-service"))
+        #expect(out["retry_after_s"] == .integer(13), "12 s, and the row counts whole milliseconds upwards")
+        fixture.close()
+    }
+
+    @Test func `a source decides the plan and whether it may call`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        try await fixture.commit(
+            try put("routing-plans/pbx", "{}"), try put("routing-plans/pbx/routes/any", #"{"routing_list":"uk"}"#),
+            try put("ingress-peers/pbx", #"{"networks":["198.51.100.0/24"],"routing_plan":"pbx"}"#))
+        var query = LookupQuery(number: "alice")
+        query.source = "198.51.100.9"
+        let answer = try fixture.plane.lookup(query).value
+        #expect(answer["routing_plan"] == .string("pbx"))
+        #expect(answer["matched_prefix"] == .string("any"))
+        query.plan = "default"
+        #expect(try fixture.plane.lookup(query).value["routing_plan"] == .string("default"))
+        query.source = "203.0.113.1"
+        let stranger = try fixture.plane.lookup(query).value
+        #expect(stranger["status"] == .integer(403))
+        #expect(stranger["reason"] == .string("source not allowed"))
+        query = LookupQuery(number: "44")
+        query.source = "localhost"
+        #expect(throws: Refusal.self) { try fixture.plane.lookup(query) }
+        query.source = nil
+        query.plan = "none"
+        #expect(throws: Refusal.self) { try fixture.plane.lookup(query) }
+        for number in ["", "4 4", "a@b", "<44>", "44\r\n"] {
+            #expect(throws: Refusal.self) { try fixture.plane.lookup(LookupQuery(number: number)) }
+        }
+        fixture.close()
+    }
+
+    @Test func `a look-up is what a call with the same Call-ID gets`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        try await fixture.commit(
+            try put("gateways/par1", #"{"uri":"sip:192.0.2.20"}"#),
+            try put("gateway-groups/paris", #"{"members":[{"gateway":"par1"}]}"#),
+            try put("routing-lists/uk", #"{"groups":[{"group":"london","weight":3},{"group":"paris","weight":2}]}"#))
+        let snapshot = fixture.plane.snapshots.latest
+        let plan = try #require(snapshot.plan(named: "default"))
+        var firsts: Set<String> = []
+        for number in 0..<50 {
+            var query = LookupQuery(number: "+4420")
+            query.callID = "call-\(number)@198.51.100.1"
+            var bytes = Array("call-\(number)@198.51.100.1".utf8)
+            let draw = bytes.withUnsafeMutableBufferPointer { CallDraw.number(for: $0.span) }
+            var set = TargetSet()
+            _ = snapshot.select(
+                DialledNumber("+4420"), in: plan, draw: draw, status: fixture.plane.table, now: fixture.clock.now,
+                into: &set)
+            let selected = set.targets.compactMap { snapshot.gateway(in: $0.slot)?.id }
+            let shown = Self.gateways(try fixture.plane.lookup(query).value)
+            #expect(shown == selected)
+            firsts.insert(selected[0])
+        }
+        #expect(firsts == ["lon1", "par1"])
+        fixture.close()
+    }
+
+    static func gateways(_ answer: JSONValue) -> [String] {
+        guard case .array(let targets) = answer["targets"] else { return [] }
+        return targets.compactMap { $0["gateway"]?.text }
+    }
+}
