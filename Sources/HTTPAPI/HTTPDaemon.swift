@@ -1,0 +1,131 @@
+import CMicrohttpd
+import Glibc
+import Time
+
+/// libmicrohttpd with our handlers: the only place, beside `Parking`, that its C interface reaches.
+enum HTTPDaemon {
+    /// Starts its thread on a listening socket; nil when it can't.
+    ///
+    /// - Parameter service: what the handlers work on; the caller keeps it while the daemon runs.
+    static func start(_ service: HTTPService, listeningSocket: Int32) -> OpaquePointer? {
+        let settings = service.settings
+        var options = tandem_http_options()
+        options.listening_socket = listeningSocket
+        // The pool of a connection holds what was received, the parsed fields and what is to be sent.
+        options.connection_memory_bytes = max(settings.headerLimitBytes, 4096) * 3
+        options.connection_limit = settings.connectionLimitCount
+        options.connections_per_address_limit = settings.connectionsPerAddressLimitCount
+        options.idle_timeout_seconds = settings.headersTimeoutSeconds
+        options.closure = Unmanaged.passUnretained(service).toOpaque()
+        options.connected = { closure, connection, context, code in
+            guard let closure, let connection, let context else { return }
+            HTTPDaemon.noteConnection(HTTPDaemon.service(closure), connection, context, code)
+        }
+        options.begun = { closure, target, connection in
+            guard let closure, let target, let connection else { return nil }
+            let watch = tandem_http_connection_context(connection).map {
+                Unmanaged<ConnectionWatch>.fromOpaque($0).takeUnretainedValue()
+            }
+            let exchange = HTTPExchange(
+                HTTPDaemon.service(closure), targetText: String(validatingCString: target), watch: watch)
+            return Unmanaged.passRetained(exchange).toOpaque()
+        }
+        options.handle = { _, connection, _, method, _, piece, pieceBytes, context in
+            guard let connection, let method, let pieceBytes, let exchange = context?.pointee else { return .NO }
+            return HTTPDaemon.handle(
+                Unmanaged<HTTPExchange>.fromOpaque(exchange).takeUnretainedValue(), connection, method, piece,
+                pieceBytes)
+                ? .YES : .NO
+        }
+        options.completed = { _, _, context, _ in
+            guard let exchange = context?.pointee else { return }
+            context?.pointee = nil
+            Unmanaged<HTTPExchange>.fromOpaque(exchange).takeRetainedValue().finish()
+        }
+        return tandem_http_start(&options)
+    }
+
+    private static func service(_ closure: UnsafeMutableRawPointer) -> HTTPService {
+        Unmanaged<HTTPService>.fromOpaque(closure).takeUnretainedValue()
+    }
+
+    private static func noteConnection(
+        _ service: HTTPService, _ connection: OpaquePointer, _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>,
+        _ code: MHD_ConnectionNotificationCode
+    ) {
+        guard code == .CONNECTION_NOTIFY_STARTED else {
+            guard let pointer = context.pointee else { return }
+            context.pointee = nil
+            service.connections.remove(Unmanaged<ConnectionWatch>.fromOpaque(pointer).takeRetainedValue())
+            return
+        }
+        let watch = ConnectionWatch(
+            descriptor: tandem_http_socket(connection),
+            deadline: service.clock.now + .seconds(Int64(service.settings.headersTimeoutSeconds)))
+        service.connections.insert(watch)
+        context.pointee = Unmanaged.passRetained(watch).toOpaque()
+    }
+
+    /// One call of libmicrohttpd: first for the headers, then for each piece of the body, then for the whole request and
+    /// again after each resumption.
+    private static func handle(
+        _ exchange: HTTPExchange, _ connection: OpaquePointer, _ method: UnsafePointer<CChar>,
+        _ piece: UnsafePointer<CChar>?, _ pieceBytes: UnsafeMutablePointer<Int>
+    ) -> Bool {
+        if !exchange.hasHeaders { return exchange.receiveHeaders(connection, method: String(cString: method)) }
+        guard pieceBytes.pointee > 0 else { return exchange.proceed(connection) }
+        let bytes = UnsafeRawBufferPointer(start: piece, count: pieceBytes.pointee)
+        pieceBytes.pointee = 0
+        return exchange.receive(bytes)
+    }
+
+    /// Sends a whole answer.
+    static func queue(
+        _ answer: HTTPAnswer, headers: [(name: String, value: String)], _ connection: OpaquePointer
+    ) -> Bool {
+        var body = answer.body
+        let count = body.count
+        let response = body.withUnsafeMutableBytes { bytes in
+            MHD_create_response_from_buffer(count, bytes.baseAddress, .RESPMEM_MUST_COPY)
+        }
+        return queue(response, status: answer.status, headers: headers, connection)
+    }
+
+    /// Sends a stream's bytes as they come.
+    static func queue(
+        _ stream: EventStream, headers: [(name: String, value: String)], _ connection: OpaquePointer
+    ) -> Bool {
+        let source = StreamSource(stream: stream, connection: connection)
+        let response = MHD_create_response_from_callback(
+            tandem_http_size_unknown(), 4096,
+            { closure, _, buffer, limitBytes in
+                guard let closure, let buffer else { return tandem_http_end_of_stream() }
+                let source = Unmanaged<StreamSource>.fromOpaque(closure).takeUnretainedValue()
+                return source.stream.read(source.connection, into: buffer, limitBytes: limitBytes)
+            }, Unmanaged.passRetained(source).toOpaque(),
+            { closure in
+                guard let closure else { return }
+                Unmanaged<StreamSource>.fromOpaque(closure).release()
+            })
+        return queue(response, status: 200, headers: headers + [("Content-Type", "text/event-stream")], connection)
+    }
+
+    private static func queue(
+        _ response: OpaquePointer?, status: UInt32, headers: [(name: String, value: String)],
+        _ connection: OpaquePointer
+    ) -> Bool {
+        guard let response else { return false }
+        for header in headers { MHD_add_response_header(response, header.name, header.value) }
+        let isQueued = MHD_queue_response(connection, status, response) == .YES
+        MHD_destroy_response(response)
+        return isQueued
+    }
+
+    /// What the callback of a stream works on.
+    private final class StreamSource {
+        let stream: EventStream
+        let connection: OpaquePointer
+
+        init(stream: EventStream, connection: OpaquePointer) { (self.stream, self.connection) = (stream, connection) }
+    }
+}

@@ -1,0 +1,249 @@
+import Addressing
+import CMicrohttpd
+import ControlPlane
+import Time
+
+/// One request from its first line to the last byte of its answer. Touched on libmicrohttpd's thread only.
+///
+///     begun --headers--> receiving --body--> change, wait --answer--> answered
+///                                       \--> stream, answered
+final class HTTPExchange {
+    private enum Stage { case begun, receiving, change(PendingChange), wait(LongPoll), stream(EventStream), answered }
+
+    private let service: HTTPService
+    private let watch: ConnectionWatch?
+    private let id: String
+    private let startedAt: Instant
+    private let targetText: String?
+    private var stage = Stage.begun
+    private var method = ""
+    private var headers = RequestHeaders()
+    private var routed: (target: RequestTarget, route: Route)?
+    private var refused: HTTPAnswer?
+    private var body: [UInt8] = []
+    private var discardedBytes = 0
+    private var status: UInt32 = 0
+
+    /// - Parameter targetText: what stood in the request line; nil when that is not UTF-8.
+    init(_ service: HTTPService, targetText: String?, watch: ConnectionWatch?) {
+        (self.service, self.targetText, self.watch) = (service, targetText, watch)
+        id = service.nextRequestID()
+        startedAt = service.clock.now
+    }
+
+    /// True behind `receiveHeaders`.
+    var hasHeaders: Bool {
+        if case .begun = stage { return false }
+        return true
+    }
+
+    /// The headers are there. Returns false when the connection can't go on.
+    func receiveHeaders(_ connection: OpaquePointer, method: String) -> Bool {
+        self.method = method
+        headers = RequestHeaders(connection)
+        stage = .receiving
+        do { try checkHeaders(connection) } catch { refused = answer(to: error) }
+        let hasBody = headers.announcesBody
+        watch?.expect(by: hasBody ? service.clock.now + service.settings.bodyTimeout : nil)
+        // What a client has begun to send is read and thrown away, within bounds, so that it sees our answer.
+        guard let refused, hasBody else { return true }
+        let announced = headers.contentLength.flatMap { Int($0) } ?? 0
+        guard headers.expectsContinue || announced > discardLimitBytes else { return true }
+        return send(refused, connection)
+    }
+
+    /// A piece of the body. Returns false when the connection can't go on.
+    func receive(_ piece: UnsafeRawBufferPointer) -> Bool {
+        guard refused == nil else { return discard(piece.count) }
+        let limit = service.settings.bodyLimitBytes
+        guard piece.count <= limit - body.count else {
+            refused = problemAnswer(tooLarge)
+            body = []
+            return discard(piece.count)
+        }
+        body.append(contentsOf: piece)
+        return true
+    }
+
+    /// The request is whole, or the connection was resumed. Returns false when it can't go on.
+    func proceed(_ connection: OpaquePointer) -> Bool {
+        if case .receiving = stage {
+            watch?.expect(by: nil)
+            if let refused { return send(refused, connection) }
+            do {
+                switch try outcome(connection) {
+                case .answer(let answer): return send(answer, connection)
+                case .stream(let stream): return try begin(stream, connection)
+                case .change(let change):
+                    stage = .change(change)
+                    service.register(change.parking)
+                    change.submit(to: service.controlPlane)
+                case .wait(let poll):
+                    stage = .wait(poll)
+                    service.register(poll.parking)
+                    poll.begin()
+                }
+            } catch { return send(answer(to: error), connection) }
+        }
+        while true {
+            switch stage {
+            case .change(let change):
+                change.parking.look()
+                if let answer = answer(of: change) { return send(answer, connection) }
+                if change.parking.park(connection) { return true }
+            case .wait(let poll):
+                poll.parking.look()
+                do {
+                    if let answer = try poll.answer() { return send(answer, connection) }
+                } catch { return send(answer(to: error), connection) }
+                if poll.parking.park(connection) { return true }
+            case .begun, .receiving, .stream, .answered: return false
+            }
+        }
+    }
+
+    /// The request is over, answered or not.
+    func finish() {
+        switch stage {
+        case .change(let change):
+            change.parking.end()
+            service.unregister(change.parking)
+        case .wait(let poll):
+            poll.finish()
+            service.unregister(poll.parking)
+        case .stream(let stream):
+            stream.finish()
+            service.unregister(stream.parking)
+            service.counters.closeStream()
+        case .begun, .receiving, .answered: break
+        }
+        stage = .answered
+        let now = service.clock.now
+        watch?.expect(by: now + .seconds(Int64(service.settings.headersTimeoutSeconds) * 2))
+        service.counters.count(method: method, status: status, duration: now - startedAt)
+        let isRead = method == "GET" || method == "HEAD" || method == "OPTIONS"
+        service.log(
+            status >= 500 ? .error : isRead ? .debug : .info, "request",
+            [
+                ("method", String(method.prefix(32))), ("path", routed?.target.path ?? targetText ?? ""),
+                ("status", "\(status)"), ("duration_us", "\((now - startedAt).nanoseconds / 1000)"), ("id", id),
+            ])
+    }
+
+    /// How much of a refused body is read and thrown away.
+    private var discardLimitBytes: Int {
+        service.settings.bodyLimitBytes.multipliedReportingOverflow(by: 4).partialValue
+    }
+
+    private func discard(_ count: Int) -> Bool {
+        discardedBytes += count
+        return discardedBytes <= discardLimitBytes
+    }
+
+    private var tooLarge: HTTPProblem {
+        HTTPProblem(.tooLarge, "the body is larger than the limit of \(service.settings.bodyLimitBytes) bytes")
+    }
+
+    private func checkHeaders(_ connection: OpaquePointer) throws(Route.Failure) {
+        do {
+            let limit = service.settings.headerLimitBytes
+            guard tandem_http_header_bytes(connection) <= limit else {
+                throw HTTPProblem(
+                    .headersTooLarge, "request line and header fields are larger than the limit of \(limit) bytes")
+            }
+            try service.hostGuard.check(headers)
+            guard let targetText else { throw HTTPProblem(.malformed, "the request target is not UTF-8") }
+            let target = try RequestTarget(targetText)
+            let route: Route
+            do { route = try Route(method, target) } catch {
+                if case .problem(let problem) = error { throw problem }
+                throw error
+            }
+            routed = (target, route)
+            try route.check(target, headers)
+            if let length = headers.contentLength, Int(length).map({ $0 > service.settings.bodyLimitBytes }) ?? true {
+                throw tooLarge
+            }
+        } catch let problem as HTTPProblem {
+            throw .problem(problem)
+        } catch let failure as Route.Failure {
+            throw failure
+        } catch {
+            throw .problem(HTTPProblem(.internalError, "the request could not be read"))
+        }
+    }
+
+    private func outcome(_ connection: OpaquePointer) throws(HTTPProblem) -> HTTPOutcome {
+        guard let (target, route) = routed else { throw HTTPProblem(.internalError, "a request without a route") }
+        let address = tandem_http_client_address(connection).flatMap { SocketAddress.read($0)?.0 }
+        let request = HTTPRequest(
+            target: target, pathParameters: route.pathParameters, headers: headers, body: body,
+            isHead: method == "HEAD", clientAddress: address)
+        body = []
+        return try route.endpoint.handler(service, request)
+    }
+
+    private func answer(of change: PendingChange) -> HTTPAnswer? {
+        switch change.outcome() {
+        case .success(let answer): return answer
+        case .failure(let problem): return answer(to: problem)
+        case nil:
+            guard service.isForced else { return nil }
+            var problem = HTTPProblem(.outcomeUnknown, "the server stopped before the change was known to be on disk")
+            problem.headers = [("Retry-After", "1")]
+            return answer(to: problem)
+        }
+    }
+
+    private func begin(_ stream: EventStream, _ connection: OpaquePointer) throws(HTTPProblem) -> Bool {
+        let limit = service.settings.eventStreamLimitCount
+        guard service.counters.openStream(limitCount: limit) else {
+            var problem = HTTPProblem(.tooManyRequests, "the limit of \(limit) event streams is reached")
+            problem.headers = [("Retry-After", "5")]
+            throw problem
+        }
+        stage = .stream(stream)
+        service.register(stream.parking)
+        stream.begin()
+        status = 200
+        return HTTPDaemon.queue(stream, headers: commonHeaders(nil), connection)
+    }
+
+    private func answer(to failure: Route.Failure) -> HTTPAnswer {
+        switch failure {
+        case .options(let allow):
+            var answer = HTTPAnswer(204)
+            answer.headers.append(("Allow", allow))
+            return answer
+        case .problem(let problem): return problemAnswer(problem)
+        }
+    }
+
+    private func answer(to problem: HTTPProblem) -> HTTPAnswer { problemAnswer(problem) }
+
+    private func problemAnswer(_ problem: HTTPProblem) -> HTTPAnswer {
+        if problem.kind == .internalError {
+            service.log(.error, "request failed", [("id", id), ("detail", problem.detail)])
+        }
+        return problem.answer(requestID: id)
+    }
+
+    /// What every answer has.
+    private func commonHeaders(_ revision: Int64?) -> [(name: String, value: String)] {
+        var headers = [
+            (name: "Server", value: "Tandem/\(service.settings.version)"), ("Cache-Control", "no-cache"),
+            ("X-Content-Type-Options", "nosniff"), ("Tandem-Request-Id", id),
+        ]
+        let path = routed?.target.path ?? targetText ?? ""
+        if path.hasPrefix("/v1/") {
+            headers.append(("Tandem-Revision", "\(revision ?? service.controlPlane.revision)"))
+        }
+        return headers
+    }
+
+    private func send(_ answer: HTTPAnswer, _ connection: OpaquePointer) -> Bool {
+        status = answer.status
+        watch?.expect(by: nil)
+        return HTTPDaemon.queue(answer, headers: commonHeaders(answer.revision) + answer.headers, connection)
+    }
+}

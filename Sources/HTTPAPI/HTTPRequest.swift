@@ -1,0 +1,113 @@
+import Addressing
+import CMicrohttpd
+
+/// The header fields that we act on.
+struct RequestHeaders: Sendable {
+    var host: String?
+    var origin: String?
+    var accept: String?
+    var contentType: String?
+    var contentLength: String?
+    var transferEncoding: String?
+    var expect: String?
+    var ifMatch: String?
+    var ifNoneMatch: String?
+    var lastEventID: String?
+
+    /// No field at all.
+    init() {}
+
+    /// Those of a request; of a field that is given twice the first counts.
+    init(_ connection: OpaquePointer) {
+        func field(_ name: String) -> String? {
+            MHD_lookup_connection_value(connection, .HEADER_KIND, name).map { String(cString: $0) }
+        }
+        (host, origin, accept) = (field("Host"), field("Origin"), field("Accept"))
+        (contentType, contentLength) = (field("Content-Type"), field("Content-Length"))
+        (transferEncoding, expect) = (field("Transfer-Encoding"), field("Expect"))
+        (ifMatch, ifNoneMatch) = (field("If-Match"), field("If-None-Match"))
+        lastEventID = field("Last-Event-ID")
+    }
+
+    /// True when a body follows.
+    var announcesBody: Bool { transferEncoding != nil || (contentLength ?? "0") != "0" }
+    /// True when the client waits for our word before it sends the body.
+    var expectsContinue: Bool { expect?.lowercased() == "100-continue" }
+    /// The media type of the body in lower case, without parameters; nil when none is given.
+    var mediaType: String? {
+        contentType.flatMap { $0.split(separator: ";").first }.map { String($0).trimmed.lowercased() }
+    }
+
+    /// The quality that `Accept` gives to a media type (RFC 9110 section 12.5.1), in thousandths; 0: not acceptable. The
+    /// most specific range decides.
+    func quality(of type: String) -> Int {
+        guard let accept else { return 1000 }
+        let major = type.prefix { $0 != "/" }
+        var (best, specificity) = (0, -1)
+        for range in accept.lowercased().split(separator: ",").prefix(64) {
+            let parts = range.split(separator: ";").map { String($0).trimmed }
+            guard let name = parts.first else { continue }
+            let rank = name == type ? 2 : name == "\(major)/*" ? 1 : name == "*/*" ? 0 : -1
+            guard rank > specificity else { continue }
+            specificity = rank
+            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
+            best = Int(min(max(weight.isFinite ? weight : 0, 0), 1) * 1000)
+        }
+        return best
+    }
+}
+
+/// A whole request, as handlers get it.
+struct HTTPRequest: Sendable {
+    /// The target, decoded.
+    let target: RequestTarget
+    /// What stands in the template's places: `["id": "lon1"]`.
+    let pathParameters: [String: String]
+    /// The header fields that we act on.
+    let headers: RequestHeaders
+    /// The body, whole.
+    let body: [UInt8]
+    /// True for `HEAD`.
+    let isHead: Bool
+    /// Where it comes from.
+    let clientAddress: IPAddress?
+
+    /// The value of a query parameter; nil when it is not given.
+    subscript(name: String) -> String? { target.parameters.first { $0.name == name }?.value }
+
+    /// What the path names in that place of the template. Every template of a handler has the places that it asks for.
+    func path(_ name: String) -> String { pathParameters[name] ?? "" }
+
+    /// A whole number in a query parameter.
+    func number(_ name: String, _ range: ClosedRange<Int64>) throws(HTTPProblem) -> Int64? {
+        guard let text = self[name] else { return nil }
+        let isNumber = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard isNumber, let number = Int64(text), range.contains(number) else {
+            let allowed =
+                range.upperBound == .max
+                ? "a whole number from \(range.lowerBound) on"
+                : "a whole number of \(range.lowerBound)...\(range.upperBound)"
+            throw HTTPProblem.parameter(name, text, allowed)
+        }
+        return number
+    }
+
+    /// `limit`: how many a page holds.
+    func limitCount() throws(HTTPProblem) -> Int { Int(try number("limit", 1...1000) ?? 100) }
+
+    /// `cursor`: the id to go on after.
+    func cursor() throws(HTTPProblem) -> String? {
+        guard let text = self["cursor"] else { return nil }
+        guard let id = Cursor.id(text) else {
+            throw HTTPProblem.parameter("cursor", text, "one that the member next of a page held")
+        }
+        return id
+    }
+
+    /// The same target with another value of one parameter: where the next page is.
+    func target(with name: String, _ value: String, without: Set<String> = []) -> String {
+        let kept = target.parameters.filter { $0.name != name && !without.contains($0.name) } + [(name, value)]
+        let query = kept.map { "\(Percent.encoded($0.name))=\(Percent.encoded($0.value))" }
+        return target.path + "?" + query.joined(separator: "&")
+    }
+}

@@ -1,0 +1,75 @@
+package import Addressing
+import CMicrohttpd
+package import ControlPlane
+import Glibc
+import Synchronization
+package import Time
+
+/// The HTTP side of Tandem (API sections 2 to 9).
+package final class HTTPServer: Sendable {
+    private struct Running: @unchecked Sendable {
+        let daemon: OpaquePointer
+        let socket: ListeningSocket
+    }
+
+    private let service: HTTPService
+    private let running = Mutex<Running?>(nil)
+
+    /// A server that does not listen yet.
+    package init(
+        settings: HTTPSettings, controlPlane: ControlPlane, clock: any TimeSource,
+        surroundings: HTTPSurroundings = HTTPSurroundings()
+    ) {
+        service = HTTPService(settings, surroundings, controlPlane, clock)
+    }
+
+    deinit { stop() }
+
+    /// Binds and serves on threads of its own. Throws one line that names the address.
+    package func start() throws(HTTPServerError) {
+        let settings = service.settings
+        let socket = try ListeningSocket(settings.address, port: settings.port, backlogCount: 128)
+        guard let daemon = HTTPDaemon.start(service, listeningSocket: socket.descriptor) else {
+            close(socket.descriptor)
+            throw HTTPServerError("\(socket.address.hostPort): libmicrohttpd can't start")
+        }
+        running.withLock { $0 = Running(daemon: daemon, socket: socket) }
+        let service = self.service
+        _ = service.timekeeper.schedule(after: .seconds(1), every: .seconds(1)) { [weak service] in
+            guard let service else { return }
+            service.connections.check(service.clock.now)
+        }
+        service.timekeeper.start()
+    }
+
+    /// What the server is bound to; nil while it does not listen.
+    package var boundAddress: TransportAddress? { running.withLock { $0?.socket.address } }
+
+    /// Takes no more connections, ends streams, waits for changes that are under way, at most `stopTimeout`, and ends the
+    /// threads. To be called before the control plane stops. A server that has stopped can't be started again.
+    package func stop() {
+        guard
+            let running = running.withLock({ running in
+                defer { running = nil }
+                return running
+            })
+        else { return }
+        MHD_quiesce_daemon(running.daemon)
+        service.beginStopping()
+        wait(atMost: service.settings.stopTimeout) { service.waitingCount == 0 }
+        service.force()
+        wait(atMost: .seconds(1)) { !service.hasParked }
+        service.timekeeper.stop()
+        guard !service.hasParked else {
+            service.log(.error, "a request could not be ended; the server's thread is left behind", [])
+            return
+        }
+        MHD_stop_daemon(running.daemon)
+        close(running.socket.descriptor)
+    }
+
+    private func wait(atMost limit: Duration, until isDone: () -> Bool) {
+        let deadline = service.clock.now + limit
+        while !isDone(), service.clock.now < deadline { usleep(1000) }
+    }
+}

@@ -1,0 +1,45 @@
+import ControlPlane
+import JSON
+
+extension HTTPService {
+    /// All figures of the process in Prometheus' text form.
+    func metricsText() -> String {
+        var text = PrometheusText()
+        surroundings.metrics(&text)
+        text.gauge(
+            "tandem_routing_revision", "The revision of the routing data that calls follow.",
+            value: Double(controlPlane.revision))
+        text.gauge(
+            "tandem_changes_pending", "Changes that wait for the writer.",
+            value: Double(controlPlane.pendingChangeCount))
+        text.gauge(
+            "tandem_read_only", "1 while no change is taken.", value: controlPlane.readOnlyReason == nil ? 0 : 1)
+        do {
+            text.gauge(
+                "tandem_event_sequence", "The number of the newest event.",
+                value: Double(try controlPlane.newestEvent()))
+            try addGateways(to: &text)
+        } catch {
+            log(.error, "figures of the control plane can't be read", [("reason", error.detail)])
+        }
+        counters.add(to: &text)
+        text.gauge(
+            "tandem_http_waiting_requests", "Requests that wait for the writer or for events, streams among them.",
+            value: Double(waitingCount))
+        return text.text
+    }
+
+    private func addGateways(to text: inout PrometheusText) throws(Refusal) {
+        var query = StatusQuery()
+        query.limitCount = 1000
+        repeat {
+            let page = try controlPlane.statuses(query)
+            for row in page.items {
+                text.gauge(
+                    "tandem_gateway_in_service", "1 while the gateway is in-service.",
+                    labels: [("gateway", Self.gatewayName(row))], value: row["status"]?.text == "in-service" ? 1 : 0)
+            }
+            query.after = page.next
+        } while query.after != nil
+    }
+}

@@ -1,0 +1,52 @@
+import Addressing
+
+/// Keeps web pages of elsewhere away from an open port (API section 2): `Host` must name us, and so must `Origin` where a
+/// browser sends one.
+struct HostGuard: Sendable {
+    private let names: Set<String>
+    private let bound: IPAddress
+
+    init(_ settings: HTTPSettings) {
+        names = settings.hostNames.union(["localhost"])
+        bound = settings.address
+    }
+
+    /// Throws `forbidden` for a request that is not meant for us.
+    func check(_ headers: RequestHeaders) throws(HTTPProblem) {
+        if let host = headers.host, !isOurs(host) {
+            throw HTTPProblem(
+                .forbidden,
+                "the Host \(host.debugDescription) is not a name of this server; use localhost or its address")
+        }
+        guard let origin = headers.origin else { return }
+        guard let scheme = origin.firstRange(of: "://"), isOurs(String(origin[scheme.upperBound...])) else {
+            throw HTTPProblem(.forbidden, "web pages of the origin \(origin.debugDescription) may not use this server")
+        }
+    }
+
+    /// True for a name or address of ours, with any port.
+    private func isOurs(_ authority: String) -> Bool {
+        guard let host = Self.host(of: authority.trimmed.lowercased()) else { return false }
+        if names.contains(host) { return true }
+        guard let address = IPAddress(host) else { return false }
+        // Bound to every address, any literal is ours: a name that was made to point here is what must not pass.
+        return address.isLoopback || address == bound || bound.isUnspecified
+    }
+
+    /// The host of `host`, `host:port`, `[address]`, `[address]:port`, without brackets; nil when it is none of these.
+    private static func host(of authority: String) -> String? {
+        let host: Substring
+        let rest: Substring
+        if authority.hasPrefix("[") {
+            guard let end = authority.firstIndex(of: "]") else { return nil }
+            host = authority[authority.index(after: authority.startIndex)..<end]
+            rest = authority[authority.index(after: end)...]
+            guard host.contains(":") else { return nil }
+        } else {
+            host = authority.prefix { $0 != ":" }
+            rest = authority[host.endIndex...]
+        }
+        let isPort = rest.isEmpty || (rest.first == ":" && rest.dropFirst().allSatisfy { $0.isASCII && $0.isNumber })
+        return host.isEmpty || !isPort ? nil : String(host)
+    }
+}
