@@ -1,0 +1,159 @@
+import Addressing
+import ControlPlane
+import Foundation
+import HTTPAPI
+import Logging
+import NetworkManager
+import Routing
+import SIPTransaction
+import SignallingCore
+import SignallingIO
+import Store
+import Synchronization
+import Time
+
+/// What `tandem serve` was asked for.
+struct ServerSettings: Sendable {
+    let databasePath: String
+    let api: TransportAddress
+    let proxies: [TransportAddress]
+    let redirects: [TransportAddress]
+    let advertise: IPAddress?
+    let workerCount: Int?
+}
+
+/// The running process: both planes, wired.
+final class Server: Sendable {
+    /// How long a drain waits for calls that still look for a gateway or ring.
+    private static let drainLimit = Duration.seconds(10)
+
+    private let log = Logger(label: "tandem")
+    private let clock = SystemClock()
+    private let store: Store
+    private let controlPlane: ControlPlane
+    private let dataPlane: DataPlane
+    private let http: HTTPServer
+    private let sweeper: Sweeper
+    private let phase: Phase
+
+    /// Serves until SIGTERM or SIGINT, drains and returns.
+    static func run(_ settings: ServerSettings) throws {
+        let signals = Signals()  // before any thread begins, so that all of them leave signals to this one
+        let server = try Server(settings)
+        try server.start()
+        signals.wait { server.log.notice("log and certificates reopened", metadata: ["signal": "SIGHUP"]) }
+        server.drain(signals)
+        server.stop()
+    }
+
+    /// Opens and binds everything; nothing is answered before `start`.
+    private init(_ settings: ServerSettings) throws {
+        let log = self.log
+        do {
+            store = try Store(path: settings.databasePath, node: "local", at: clock.wallTime)
+            controlPlane = try ControlPlane(store: store, changeLog: nil, clock: clock)
+            let networkManager = controlPlane.networkManager
+            var signalling = DataPlaneSettings(
+                listeners: settings.proxies.map { .init(role: .proxy, address: $0, advertised: settings.advertise) }
+                    + settings.redirects.map { .init(role: .redirect, address: $0, advertised: settings.advertise) },
+                routeSecret: try Self.routeSecret(of: store), serverName: "Tandem/\(Tandem.version)")
+            signalling.workerCount = settings.workerCount
+            dataPlane = try DataPlane(
+                settings: signalling, cell: controlPlane.snapshots, table: controlPlane.table,
+                onTransitions: { networkManager.receive($0) },
+                onFault: { log.critical("a worker can't go on", metadata: ["fault": "\($0)"]) })
+        } catch let error as StoreError {
+            throw Failure.setting(error.detail)
+        } catch let error as SocketError {
+            throw Failure.setting("\(error)")
+        }
+        sweeper = Sweeper(controlPlane.networkManager)
+        let phase = Phase()
+        self.phase = phase
+        var surroundings = HTTPSurroundings()
+        surroundings.readiness = { phase.reasonsNotReady }
+        surroundings.metrics = { [dataPlane] in ProcessMetrics.write(of: dataPlane, into: &$0) }
+        surroundings.log = { level, message, fields in Self.write(level, message, fields, to: log) }
+        var api = HTTPSettings(address: settings.api.address, port: settings.api.port)
+        api.version = Tandem.version
+        http = HTTPServer(settings: api, controlPlane: controlPlane, clock: clock, surroundings: surroundings)
+    }
+
+    private static func write(
+        _ level: HTTPLogLevel, _ message: String, _ fields: [(name: String, value: String)], to log: Logger
+    ) {
+        let level: Logger.Level =
+            switch level {
+            case .debug: .debug
+            case .info: .info
+            case .warning: .warning
+            case .error: .error
+            }
+        guard level >= log.logLevel else { return }
+        var metadata = Logger.Metadata()
+        for field in fields { metadata[field.name] = "\(field.value)" }
+        log.log(level: level, "\(message)", metadata: metadata)
+    }
+
+    /// The API first, since a port in use is found there; it answers 503 to `/readyz` until calls are taken.
+    private func start() throws {
+        do {
+            try http.start()
+            try dataPlane.start()
+        } catch let error as HTTPServerError {
+            store.close()
+            throw Failure.setting(error.description)
+        } catch let error as SocketError {
+            throw Failure.setting("\(error)")
+        }
+        controlPlane.start(version: Tandem.version)
+        sweeper.start()
+        phase.set(.serving)
+        let api = http.boundAddress.map(\.hostPort) ?? ""
+        log.info("listening", metadata: ["role": "api", "address": "\(api)"])
+        for listener in dataPlane.listeners {
+            log.info("listening", metadata: ["role": "\(listener.role.rawValue)", "address": "\(listener.bound)"])
+        }
+        log.notice(
+            "no token is asked for on this loopback address: whoever has an account on this machine can change routing",
+            metadata: ["address": "\(api)"])
+        log.info(
+            "serving",
+            metadata: [
+                "version": "\(Tandem.version)", "revision": "\(controlPlane.revision)",
+                "workers": "\(dataPlane.workerCount)",
+            ])
+    }
+
+    /// Takes no new calls and waits for those that still look for a gateway or ring, for `drainLimit` or until told
+    /// again to end.
+    private func drain(_ signals: Signals) {
+        log.info("draining", metadata: ["calls": "\(dataPlane.callCount)"])
+        phase.set(.draining)
+        dataPlane.beginDraining()
+        let end = clock.now + Self.drainLimit
+        // A quarter of a second at least: what was received before the signal is counted by then.
+        var wasTold = signals.cameWithin(milliseconds: 250)
+        while !wasTold, dataPlane.callCount > 0, clock.now < end { wasTold = signals.cameWithin(milliseconds: 50) }
+        if dataPlane.callCount > 0 {
+            log.warning("calls are given up at the end of the drain", metadata: ["calls": "\(dataPlane.callCount)"])
+        }
+    }
+
+    /// Ends everything, those that feed others first, so that the last status change is stored too.
+    private func stop() {
+        dataPlane.stop()
+        sweeper.stop()
+        http.stop()
+        controlPlane.stop()
+        store.close()
+        log.info("ended", metadata: ["revision": "\(controlPlane.revision)"])
+    }
+
+    /// The key of the marks in our Record-Route, so that dialogs outlive a restart.
+    private static func routeSecret(of store: Store) throws -> KeyedHash.Key {
+        let bytes = try store.secret(named: "route", byteCount: 16)
+        func word(_ bytes: some Sequence<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+        return KeyedHash.Key(word(bytes.prefix(8)), word(bytes.dropFirst(8)))
+    }
+}
