@@ -1,0 +1,132 @@
+import Foundation
+import Glibc
+
+/// 127.0.0.1 and a port, as the kernel takes it.
+private func withLoopback<Result>(port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+    }
+}
+
+private func lastError(_ what: String) -> HarnessError { HarnessError("\(what): \(String(cString: strerror(errno)))") }
+
+private func setReceiveTimeout(_ socket: Int32, seconds: Double) {
+    let whole = seconds.rounded(.down)
+    var time = timeval(tv_sec: Int(whole), tv_usec: Int((seconds - whole) * 1_000_000))
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+}
+
+/// A bound UDP socket for datagrams that no decent program would send; left alone it is a silent gateway.
+final class UDPPeer {
+    private let socket: Int32
+    let port: UInt16
+
+    /// Binds to 127.0.0.1 and any free port.
+    init() throws {
+        let bound = Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard bound >= 0, withLoopback(port: 0, { bind(bound, $0, $1) }) == 0 else { throw lastError("bind") }
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(bound, $0, &length) }
+        }
+        (socket, port) = (bound, UInt16(bigEndian: address.sin_port))
+    }
+
+    deinit { close(socket) }
+
+    func send(_ bytes: [UInt8], to port: UInt16) {
+        _ = withLoopback(port: port) { sendto(socket, bytes, bytes.count, 0, $0, $1) }
+    }
+
+    func send(_ text: String, to port: UInt16) { send(Array(text.utf8), to: port) }
+
+    /// The next datagram; nil when none comes in time.
+    func receive(seconds: Double) -> String? {
+        setReceiveTimeout(socket, seconds: seconds)
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        let count = recv(socket, &buffer, buffer.count, 0)
+        return count >= 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+    }
+
+    /// The next datagram of this Call-ID that begins so; others are passed over.
+    func receive(_ beginning: String, callID: String, seconds: Double) -> String? {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end {
+            guard let message = receive(seconds: min(seconds, 0.5)) else { continue }
+            if message.hasPrefix(beginning), message.contains(callID) { return message }
+        }
+        return nil
+    }
+}
+
+/// One HTTP connection that is kept, for tests that count in thousands.
+final class HTTPConnection {
+    private let socket: Int32
+    private let host: String
+    private var received: [UInt8] = []
+
+    init(port: UInt16) throws {
+        let connected = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard connected >= 0, withLoopback(port: port, { connect(connected, $0, $1) }) == 0 else {
+            throw lastError("connect")
+        }
+        (socket, host) = (connected, "127.0.0.1:\(port)")
+        setReceiveTimeout(socket, seconds: 10)
+        var isOn: Int32 = 1
+        setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    deinit { close(socket) }
+
+    /// One exchange. Throws when the other side went away: whether it did what was asked is then unknown.
+    func ask(_ method: String, _ path: String, _ body: String = "") throws -> CurlAnswer {
+        let request =
+            "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        var rest = Array(request.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { throw lastError("send") }
+            rest = rest.dropFirst(count)
+        }
+        let head = String(decoding: try take(through: Array("\r\n\r\n".utf8)), as: UTF8.self)
+        let answer = try CurlAnswer(printed: head)
+        guard answer.headers["transfer-encoding"] == nil else { throw HarnessError("an answer in chunks: \(head)") }
+        let length = answer.headers["content-length"].flatMap { Int($0) } ?? 0
+        return try CurlAnswer(printed: head + String(decoding: try take(count: length), as: UTF8.self))
+    }
+
+    private func take(through end: [UInt8]) throws -> ArraySlice<UInt8> {
+        var searched = 0
+        while true {
+            while searched + end.count <= received.count {
+                if received[searched..<searched + end.count].elementsEqual(end) {
+                    return try take(count: searched + end.count)
+                }
+                searched += 1
+            }
+            try receiveMore()
+        }
+    }
+
+    private func take(count: Int) throws -> ArraySlice<UInt8> {
+        while received.count < count { try receiveMore() }
+        defer { received.removeFirst(count) }
+        return received[..<count]
+    }
+
+    private func receiveMore() throws {
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        let count = recv(socket, &buffer, buffer.count, 0)
+        guard count > 0 else { throw lastError("receive") }
+        received += buffer[..<count]
+    }
+}

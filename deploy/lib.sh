@@ -1,0 +1,75 @@
+# Shell functions of ./deploy/run, ./deploy/test and ./deploy/demo; sourced, never run.
+# shellcheck shell=bash
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+
+# Debian's names of what the build needs beside a Swift toolchain, and of what the tests and the demonstration need.
+build_packages=(libsqlite3-dev libmicrohttpd-dev pkg-config curl ca-certificates git binutils libstdc++-12-dev)
+test_packages=(sip-tester jq sqlite3)
+
+say() { printf 'tandem: %s\n' "$*"; }
+
+# One clear line and an exit code: 2 when the surroundings are wrong, 1 when the work failed.
+give_up() {
+    local code=$1
+    shift
+    printf 'tandem: %s\n' "$*" >&2
+    exit "$code"
+}
+
+need_swift() {
+    command -v swift >/dev/null 2>&1 ||
+        give_up 2 "no Swift toolchain: install Swift 6.3 (https://www.swift.org/install/linux/) and put its 'swift' on PATH"
+    local version
+    version=$(swift --version 2>/dev/null)
+    [[ $version =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] ||
+        give_up 2 "'swift --version' of $(command -v swift) names no version: is the toolchain complete?"
+    if ((BASH_REMATCH[1] < 6 || (BASH_REMATCH[1] == 6 && BASH_REMATCH[2] < 2))); then
+        give_up 2 "Swift ${BASH_REMATCH[1]}.${BASH_REMATCH[2]} is too old: Tandem needs 6.2 or later, and is tested with 6.3"
+    fi
+}
+
+# Installs those of the named Debian packages that are missing. Asks nothing of the network when none is.
+need_packages() {
+    if ! command -v dpkg-query >/dev/null 2>&1; then
+        say "no dpkg here, so nothing is installed; needed are the equivalents of Debian's $*"
+        return
+    fi
+    local package missing=() as_root=() log
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    ((${#missing[@]})) || return 0
+    if ((EUID != 0)); then
+        command -v sudo >/dev/null 2>&1 ||
+            give_up 2 "missing Debian packages, and neither root nor sudo to install them: ${missing[*]}"
+        as_root=(sudo)
+    fi
+    say "installing from Debian: ${missing[*]}"
+    log=$(mktemp)
+    # `update` fails for any one unreachable source; whether what is needed can be had, `install` says.
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o Acquire::Retries=1 update >"$log" 2>&1 || true
+    if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+        -o Acquire::Retries=1 install "${missing[@]}" >>"$log" 2>&1; then
+        give_up 2 "Debian gave no ${missing[*]} (no network?); apt-get's words are in $log"
+    fi
+    rm -f -- "$log"
+}
+
+# Builds quietly: `build WHAT-IT-IS ARGUMENTS-OF-SWIFT-BUILD...`.
+build() {
+    local what=$1 log
+    shift
+    log=$(mktemp)
+    say "building $what; the first time takes a few minutes"
+    if (cd -- "$root" && swift build "$@") >"$log" 2>&1; then
+        rm -f -- "$log"
+        return
+    fi
+    local unreachable='Could not resolve host|unable to access|Failed to clone|Couldn.t fetch|Connection (timed out|refused)'
+    if [[ $(<"$log") =~ $unreachable ]]; then
+        give_up 2 "could not fetch the Swift packages that Tandem uses (no network?); swift's words are in $log"
+    fi
+    tail -n 40 -- "$log" >&2
+    give_up 1 "$what does not build: the end of the output is above, all of it in $log"
+}
