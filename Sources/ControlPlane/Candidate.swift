@@ -1,19 +1,21 @@
+import Addressing
 import JSON
 import Routing
 import Store
 import Time
 
-// How this room works. A request becomes a `Change` and goes through `ControlPlane.submit` into the `Inbox`, which any thread
-// may fill. The one thread of `Writer` takes what waits, evaluates each change on a `Candidate` (all routing data as they
-// will be, beside the live ones), appends one batch to the change log, swaps the snapshot, tells the network manager, and
-// only then calls whoever waits. Reads go past the writer: objects come from the store, look-ups from the snapshot, status
-// from the table.
+// How this room works. A request becomes a `Change` and goes through `ControlPlane.submit` into the `Inbox`, which
+// any thread may fill. The one thread of `Writer` takes what waits, evaluates each change on a `Candidate` (all
+// routing data as they will be, beside the live ones), appends one batch to the change log, swaps the snapshot, tells
+// the network manager, and only then calls whoever waits. Reads go past the writer: objects come from the store,
+// look-ups from the snapshot, status from the table.
 
 /// The routing data as a batch of changes will make them: the committed state, and over it what the batch changed.
 ///
-/// What comes of an operation depends on the base, the operations and the time that is handed in, and on nothing else. A value: a refused
-/// change is a copy that is forgotten. (Copying costs little; the first gateway that a copy changes copies the dictionary of
-/// gateways, which is in proportion to the gateways, not to the routes.)
+/// What comes of an operation depends on the base, the operations and the time that is handed in, and on nothing
+/// else. A value: a refused change is a copy that is forgotten. (Copying costs little; the first gateway that a batch
+/// changes copies the dictionary of gateways, and so does each change of several operations: in proportion to the
+/// gateways, never to the routes.)
 struct Candidate {
     /// How one reads what is committed.
     typealias Read = (ResourcePath) throws(StoreError) -> StoredObject?
@@ -41,6 +43,8 @@ struct Candidate {
 
     /// Takes all operations of a change, in order, or throws and stays as it was.
     mutating func take(_ change: Change, at time: WallTime) throws(Refusal) -> ChangeResult {
+        // One operation is checked before it touches anything, so it needs no copy to go back to.
+        if change.operations.count == 1 { return try carryOut(change, at: time) }
         var trial = self
         let result = try trial.carryOut(change, at: time)
         self = trial
@@ -163,7 +167,7 @@ struct Candidate {
         let ignored = path.kind == .routes ? readOnlyFields.union(["prefix", "routing_plan"]) : readOnlyFields
         let kept = validation.check(members, Schema.of(path.kind), at: pointer, ignoring: ignored)
         if let first = validation.errors.first {
-            let more = validation.errors.count > 1 ? " (and \(validation.errors.count - 1) more)" : ""
+            let more = validation.errorCount > 1 ? " (and \(validation.errorCount - 1) more)" : ""
             let place = first.pointer.isEmpty ? path.text : first.pointer
             throw Refusal(.invalid, "\(place): \(first.reason)\(more).", errors: validation.errors)
         }
@@ -175,9 +179,12 @@ struct Candidate {
     /// One network belongs to one peer.
     private func checkNetworks(_ id: String, _ body: JSONValue, pointer: String) throws(Refusal) {
         guard let peer = IngressPeer(id: id, body: body) else { return }
+        var places: [Network: Int] = [:]
+        for (index, network) in peer.networks.enumerated() { places[network] = index }
         var errors: [FieldError] = []
         for other in builder.peers.values.sorted(by: { $0.id < $1.id }) where other.id != id {
-            for (index, network) in peer.networks.enumerated() where other.networks.contains(network) {
+            for network in other.networks {
+                guard let index = places[network], errors.count < Validation.errorLimitCount else { continue }
                 errors.append(
                     FieldError(
                         "\(pointer)/networks/\(index)", .string("\(network)"), "ingress peer \(other.id) has it",

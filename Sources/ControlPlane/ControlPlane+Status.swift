@@ -100,8 +100,8 @@ extension ControlPlane {
     }
 }
 
-/// A row of the table beside its last record. The row decides; the record adds who and when, as long as it speaks of the
-/// same change: a change that has just been made may not have its record yet.
+/// A row of the table beside its last record. The row decides; the record adds who and when, as long as it speaks of
+/// the same change: a change that has just been made may not have its record yet.
 struct GatewayState {
     let word: StatusWord
     private let record: StatusChange?

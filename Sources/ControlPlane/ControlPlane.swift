@@ -27,8 +27,8 @@ package final class ControlPlane: Sendable {
         case running(DispatchSemaphore)
     }
 
-    /// Loads the live routing data, restores each gateway's status, and compiles the first snapshot. A new database gets the
-    /// plan `default` and the ingress peer `loopback` (127.0.0.0/8, ::1/128) as its first revision.
+    /// Loads the live routing data, restores each gateway's status, and compiles the first snapshot. A new database
+    /// gets the plan `default` and the ingress peer `loopback` (127.0.0.0/8, ::1/128) as its first revision.
     ///
     /// - Parameter changeLog: nil: the store itself.
     package init(store: Store, changeLog: (any ChangeLog)?, clock: any TimeSource) throws(StoreError) {
@@ -93,8 +93,8 @@ package final class ControlPlane: Sendable {
     /// What is on disk and in force.
     var state: CommittedState { writer.state }
 
-    /// Takes a change in. `whenDone` is called once, from the writer's thread or from the caller's, and must not block: with
-    /// success only after the change is on disk and in force for the next call.
+    /// Takes a change in. `whenDone` is called once, from the writer's thread or from the caller's, and must not
+    /// block: with success only after the change is on disk and in force for the next call.
     package func submit(_ change: Change, whenDone: @escaping @Sendable (Result<ChangeResult, Refusal>) -> Void) {
         do throws(Inbox.Closed) {
             try writer.inbox.add(Inbox.Waiting(change: change, whenDone: whenDone))

@@ -4,7 +4,8 @@ import Store
 import Time
 
 extension ResourceView {
-    /// The object with its defaults resolved. Its entity tag is its revision: content and revision decide it, nothing else.
+    /// The object with its defaults resolved. Its entity tag is its revision: content and revision decide it, nothing
+    /// else.
     init(_ object: StoredObject) {
         var members: [String: JSONValue] = [:]
         if case .object(let own) = object.body { members = own }

@@ -3,8 +3,8 @@ import JSON
 import Routing
 import Store
 
-// Stored bodies as the values of `Routing`. A body that passed validation gives a value; of another, as a newer version may
-// have stored, each of these gives nil.
+// Stored bodies as the values of `Routing`. A body that passed validation gives a value; of another, as a newer
+// version may have stored, each of these gives nil.
 
 extension Gateway {
     init?(id: String, body: JSONValue) {

@@ -29,7 +29,8 @@ indirect enum FieldRule: Sendable {
     case networks
     /// A list of objects of this shape; what `key` refers to stands in it once at most.
     case entries(Schema, key: String, limitCount: Int)
-    /// A field of the contract that is not built. With `same`, that one value is taken: it asks for what is done anyway.
+    /// A field of the contract that is not built. With `same`, that one value is taken: it asks for what is done
+    /// anyway.
     case later(same: JSONValue?)
 
     /// What would be accepted, for people.

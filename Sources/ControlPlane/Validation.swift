@@ -4,14 +4,22 @@ import Store
 
 /// Checks one body against its schema and collects every field that breaks a rule, not the first alone.
 struct Validation {
+    /// More than this many errors are counted, but not told.
+    static let errorLimitCount = 1000
+
     /// In the order of the schema's fields, then the unknown ones by name.
     private(set) var errors: [FieldError] = []
+    /// How many rules are broken in all.
+    private(set) var errorCount = 0
     /// Whether an object of that kind and id exists for the change at hand.
     private let exists: (ResourceKind, String) -> Bool
 
     init(exists: @escaping (ResourceKind, String) -> Bool) { self.exists = exists }
 
-    mutating func note(_ error: FieldError) { errors.append(error) }
+    mutating func note(_ error: FieldError) {
+        errorCount += 1
+        if errors.count < Self.errorLimitCount { errors.append(error) }
+    }
 
     /// Checks an object and returns what of it is kept: read-only fields and nulls are dropped.
     ///
@@ -24,7 +32,7 @@ struct Validation {
             let place = "\(pointer)/\(field.name)"
             guard let value = body[field.name], value != .null else {
                 if field.isRequired {
-                    errors.append(FieldError(place, .null, "required", allowed: field.rule.allowed))
+                    note(FieldError(place, .null, "required", allowed: field.rule.allowed))
                 }
                 continue
             }
@@ -32,7 +40,7 @@ struct Validation {
         }
         for (name, value) in body.sorted(by: { $0.key < $1.key })
         where schema[name] == nil && !ignored.contains(name) {
-            errors.append(
+            note(
                 FieldError(
                     "\(pointer)/\(Self.escaped(name))", value, "unknown field",
                     allowed: schema.fields.map(\.name).joined(separator: ", ")))
@@ -45,7 +53,8 @@ struct Validation {
         switch rule {
         case .text(let limit):
             guard let text = value.text else { return refuse(place, value, "not a string", rule) }
-            guard text.count <= limit else { return refuse(place, value, "\(text.count) characters", rule) }
+            let count = text.unicodeScalars.count
+            guard count <= limit else { return refuse(place, value, "\(count) characters", rule) }
         case .integer(let range):
             guard case .integer(let number) = value else { return refuse(place, value, "not a whole number", rule) }
             guard range.contains(number) else { return refuse(place, value, "out of range", rule) }
@@ -117,7 +126,7 @@ struct Validation {
     private mutating func refuse(
         _ place: String, _ value: JSONValue, _ reason: String, _ rule: FieldRule
     ) -> JSONValue? {
-        errors.append(FieldError(place, value, reason, allowed: rule.allowed))
+        note(FieldError(place, value, reason, allowed: rule.allowed))
         return nil
     }
 

@@ -149,7 +149,8 @@ final class Writer: Sendable {
         return status.isEmpty && events.isEmpty
     }
 
-    /// It can't be told whether the batch was taken. The store is asked; clients are told the truth: that we don't know.
+    /// It can't be told whether the batch was taken. The store is asked; clients are told the truth: that we don't
+    /// know.
     private func settle(
         _ waiting: [Inbox.Waiting], _ answers: [Answer], _ status: [StatusChange], _ events: [EventDraft],
         _ reason: String

@@ -2,8 +2,8 @@ import Glibc
 import Synchronization
 import Time
 
-/// Ends a connection whose client sends too slowly. libmicrohttpd's own time-out is about silence: a byte now and then would
-/// get round it.
+/// Ends a connection whose client sends too slowly. libmicrohttpd's own time-out is about silence: a byte now and then
+/// would get round it.
 final class ConnectionWatch: Sendable {
     private struct State {
         var descriptor: Int32?

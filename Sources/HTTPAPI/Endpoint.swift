@@ -1,5 +1,3 @@
-import ControlPlane
-
 /// One method of one resource.
 struct Endpoint: Sendable {
     /// The methods of the API so far. `HEAD` works wherever `GET` does, `OPTIONS` everywhere.

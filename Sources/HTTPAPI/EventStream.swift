@@ -7,7 +7,8 @@ import Store
 import Synchronization
 import Time
 
-/// One client's stream of events. It holds one page of them at most: what a slow client has not read yet stays in the store.
+/// One client's stream of events. It holds one page of them at most: what a slow client has not read yet stays in the
+/// store.
 ///
 ///     commit --subscription--> wake --> libmicrohttpd's thread --read--> store -> bytes -> socket; nothing left: park
 final class EventStream: Sendable {
@@ -58,7 +59,10 @@ final class EventStream: Sendable {
             let count = state.withLock { state -> Int in
                 let count = min(limitBytes, state.bytes.count - state.offset)
                 guard count > 0 else { return 0 }
-                for index in 0..<count { buffer[index] = CChar(bitPattern: state.bytes[state.offset + index]) }
+                state.bytes.withUnsafeBytes { bytes in
+                    let rest = UnsafeRawBufferPointer(rebasing: bytes[state.offset..<state.offset + count])
+                    UnsafeMutableRawBufferPointer(start: buffer, count: count).copyMemory(from: rest)
+                }
                 state.offset += count
                 return count
             }

@@ -1,5 +1,4 @@
 import JSON
-import Store
 
 /// What is sent back.
 struct HTTPAnswer: Sendable {

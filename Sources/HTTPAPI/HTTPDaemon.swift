@@ -66,8 +66,8 @@ enum HTTPDaemon {
         context.pointee = Unmanaged.passRetained(watch).toOpaque()
     }
 
-    /// One call of libmicrohttpd: first for the headers, then for each piece of the body, then for the whole request and
-    /// again after each resumption.
+    /// One call of libmicrohttpd: first for the headers, then for each piece of the body, then for the whole request
+    /// and again after each resumption.
     private static func handle(
         _ exchange: HTTPExchange, _ connection: OpaquePointer, _ method: UnsafePointer<CChar>,
         _ piece: UnsafePointer<CChar>?, _ pieceBytes: UnsafeMutablePointer<Int>

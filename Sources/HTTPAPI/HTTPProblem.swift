@@ -147,8 +147,8 @@ enum ProblemKind: String, Sendable, CaseIterable {
         case .malformed:
             "Body, path, query or a header field is not well-formed. Nothing was changed; detail says where."
         case .forbidden:
-            "The request names a Host that is not ours, or comes from a web page of another origin, or its role does not"
-                + " allow it."
+            "The request names a Host that is not ours, or comes from a web page of another origin, or its role"
+                + " does not allow it."
         case .notFound: "The path names nothing that exists. /openapi.yaml lists every path."
         case .methodNotAllowed: "The header field Allow lists the methods of this resource."
         case .notAcceptable: "The header field Accept excludes every form in which this resource can be had."

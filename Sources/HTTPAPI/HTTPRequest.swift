@@ -38,8 +38,8 @@ struct RequestHeaders: Sendable {
         contentType.flatMap { $0.split(separator: ";").first }.map { String($0).trimmed.lowercased() }
     }
 
-    /// The quality that `Accept` gives to a media type (RFC 9110 section 12.5.1), in thousandths; 0: not acceptable. The
-    /// most specific range decides.
+    /// The quality that `Accept` gives to a media type (RFC 9110 section 12.5.1), in thousandths; 0: not acceptable.
+    /// The most specific range decides.
     func quality(of type: String) -> Int {
         guard let accept else { return 1000 }
         let major = type.prefix { $0 != "/" }
@@ -105,9 +105,14 @@ struct HTTPRequest: Sendable {
     }
 
     /// The same target with another value of one parameter: where the next page is.
-    func target(with name: String, _ value: String, without: Set<String> = []) -> String {
-        let kept = target.parameters.filter { $0.name != name && !without.contains($0.name) } + [(name, value)]
-        let query = kept.map { "\(Percent.encoded($0.name))=\(Percent.encoded($0.value))" }
+    func target(with name: String, _ value: String) -> String {
+        var parameters = target.parameters
+        if let position = parameters.firstIndex(where: { $0.name == name }) {
+            parameters[position].value = value
+        } else {
+            parameters.append((name, value))
+        }
+        let query = parameters.map { "\(Percent.encoded($0.name))=\(Percent.encoded($0.value))" }
         return target.path + "?" + query.joined(separator: "&")
     }
 }

@@ -45,8 +45,8 @@ package final class HTTPServer: Sendable {
     /// What the server is bound to; nil while it does not listen.
     package var boundAddress: TransportAddress? { running.withLock { $0?.socket.address } }
 
-    /// Takes no more connections, ends streams, waits for changes that are under way, at most `stopTimeout`, and ends the
-    /// threads. To be called before the control plane stops. A server that has stopped can't be started again.
+    /// Takes no more connections, ends streams, waits for changes that are under way, at most `stopTimeout`, and ends
+    /// the threads. To be called before the control plane stops. A server that has stopped can't be started again.
     package func stop() {
         guard
             let running = running.withLock({ running in
@@ -58,7 +58,7 @@ package final class HTTPServer: Sendable {
         service.beginStopping()
         wait(atMost: service.settings.stopTimeout) { service.waitingCount == 0 }
         service.force()
-        wait(atMost: .seconds(1)) { !service.hasParked }
+        wait(atMost: .seconds(1)) { service.waitingCount == 0 }
         service.timekeeper.stop()
         guard !service.hasParked else {
             service.log(.error, "a request could not be ended; the server's thread is left behind", [])

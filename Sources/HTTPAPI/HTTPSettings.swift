@@ -4,10 +4,10 @@ package import Addressing
 //
 //     socket -> libmicrohttpd's thread -> HTTPExchange -> Endpoint -> ControlPlane -> HTTPAnswer -> socket
 //
-// One thread of libmicrohttpd waits for all connections and runs every handler; reads are answered on it at once. A change
-// parks its connection (`Parking`), and whoever finishes the change wakes it: no HTTP thread waits for the disk. Event
-// streams and long polls park in the same way and are woken by the network manager or by `Timekeeper`, the room's one
-// other thread. C pointers stay in `HTTPDaemon` and `Parking`.
+// One thread of libmicrohttpd waits for all connections and runs every handler; reads are answered on it at once. A
+// change parks its connection (`Parking`), and whoever finishes the change wakes it: no HTTP thread waits for the disk.
+// Event streams and long polls park in the same way and are woken by the network manager or by `Timekeeper`, the room's
+// one other thread. C pointers stay in `HTTPDaemon` and `Parking`.
 
 /// Where and within which limits the API is served (API section 9).
 package struct HTTPSettings: Sendable {
@@ -15,8 +15,8 @@ package struct HTTPSettings: Sendable {
     package var address: IPAddress
     /// 1...65535; 0 for any free port.
     package var port: UInt16
-    /// Further names that `Host` and `Origin` may give, without a port, in lower case. `localhost`, the loopback addresses
-    /// and the bound address are ours anyway.
+    /// Further names that `Host` and `Origin` may give, without a port, in lower case. `localhost`, the loopback
+    /// addresses and the bound address are ours anyway.
     package var hostNames: Set<String> = []
     /// The product's version, as `Server` and `/v1/version` say it.
     package var version = "0"

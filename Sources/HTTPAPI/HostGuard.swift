@@ -1,7 +1,7 @@
 import Addressing
 
-/// Keeps web pages of elsewhere away from an open port (API section 2): `Host` must name us, and so must `Origin` where a
-/// browser sends one.
+/// Keeps web pages of elsewhere away from an open port (API section 2): `Host` must name us, and so must `Origin` where
+/// a browser sends one.
 struct HostGuard: Sendable {
     private let names: Set<String>
     private let bound: IPAddress

@@ -1,7 +1,8 @@
 import CMicrohttpd
 import Synchronization
 
-/// The place where one request waits without a thread: its connection is suspended, and `wake` resumes it from any thread.
+/// The place where one request waits without a thread: its connection is suspended, and `wake` resumes it from any
+/// thread.
 ///
 ///     running --park--> parked --wake--> running
 ///     running --wake--> called --park--> called: the caller looks again at once, so that no call is lost
@@ -11,8 +12,8 @@ final class Parking: Sendable {
 
     private let state = Mutex(State.running)
 
-    /// Suspends the connection unless someone has called since the last `look`. On libmicrohttpd's thread, from one of its
-    /// handlers, only.
+    /// Suspends the connection unless someone has called since the last `look`. On libmicrohttpd's thread, from one of
+    /// its handlers, only.
     ///
     /// - Returns: false when the caller must look again instead.
     func park(_ connection: OpaquePointer) -> Bool {

@@ -1,5 +1,5 @@
-/// Figures in the text form that Prometheus reads (version 0.0.4): the samples of a metric stand together under one HELP and
-/// one TYPE, however they come in.
+/// Figures in the text form that Prometheus reads (version 0.0.4): the samples of a metric stand together under one
+/// HELP and one TYPE, however they come in.
 package struct PrometheusText: Sendable {
     private struct Family {
         let name: String

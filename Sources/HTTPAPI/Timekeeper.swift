@@ -24,8 +24,8 @@ final class Timekeeper: Sendable {
 
     init(clock: any TimeSource) { self.clock = clock }
 
-    /// Calls `action` on the timekeeper's thread after `delay`, and then every `interval` when there is one. It must not
-    /// block. Returns the entry's number.
+    /// Calls `action` on the timekeeper's thread after `delay`, and then every `interval` when there is one. It must
+    /// not block. Returns the entry's number.
     func schedule(
         after delay: Duration, every interval: Duration? = nil, _ action: @escaping @Sendable () -> Void
     ) -> UInt64 {

@@ -1,8 +1,8 @@
 import Time
 
 extension WallTime {
-    /// Reads a time as RFC 3339 section 5.6 writes it, with any offset; fractions below a millisecond are dropped. Nil for
-    /// anything else. A leap second counts as the second after it.
+    /// Reads a time as RFC 3339 section 5.6 writes it, with any offset; fractions below a millisecond are dropped. Nil
+    /// for anything else. A leap second counts as the second after it.
     init?(rfc3339 text: String) {
         var rest = Array(text.utf8)[...]
         func number(_ digits: Int) -> Int64? {

@@ -80,7 +80,8 @@ struct DatabaseFile {
             let last = try String.fetchOne(db, sql: "SELECT max(identifier) FROM grdb_migrations") ?? "?"
             throw StoreError(
                 .newerSchema,
-                "\(path) was written by a newer version of Tandem (schema \(last)); use that version, or another --database"
+                "\(path) was written by a newer version of Tandem (schema \(last)); use that version, or another "
+                    + "--database"
             )
         }
     }

@@ -101,8 +101,8 @@ extension Store {
     }
 
     private static let recordColumns = """
-        sequence, at, gateway, uri, from_status, to_status, cause, sip_status, time_value, reporter, call_id, revision, \
-        observer
+        sequence, at, gateway, uri, from_status, to_status, cause, sip_status, time_value, reporter, call_id, \
+        revision, observer
         """
 
     private static func record(_ row: Row) throws -> StatusRecord {

@@ -31,8 +31,8 @@ extension StoreError {
     static func damaged(_ path: String, _ what: String) -> StoreError {
         StoreError(
             .damaged,
-            "\(path) is damaged (\(oneLine(what))): it was left as it is; move it aside and restore a backup, or start with another "
-                + "--database")
+            "\(path) is damaged (\(oneLine(what))): it was left as it is; move it aside and restore a backup, or start "
+                + "with another --database")
     }
 
     /// What SQLite said, on one line, without the values of the statement.

@@ -20,8 +20,8 @@ struct CheckCommand: ParsableCommand {
         }
         print(
             "schema \(report.schema), node \(report.node), epoch \(report.position.epoch), "
-                + "revision \(report.position.revision.number): \(report.objectCount) objects, \(report.routeCount) routes, "
-                + "\(report.eventCount) events")
+                + "revision \(report.position.revision.number): \(report.objectCount) objects, "
+                + "\(report.routeCount) routes, \(report.eventCount) events")
         for finding in report.findings { print("finding: \(finding)") }
         guard report.findings.isEmpty else {
             throw Failure.work("\(database): \(report.findings.count) findings")

@@ -32,8 +32,8 @@ struct ServeCommand: ParsableCommand {
         }
         guard api.address.address.isLoopback else {
             throw ValidationError(
-                "--api \(api.address.hostPort): an API that others can reach needs --admin-token-file, which is not built "
-                    + "yet in this version; use a loopback address")
+                "--api \(api.address.hostPort): an API that others can reach needs --admin-token-file, which is "
+                    + "not built yet in this version; use a loopback address")
         }
     }
 

@@ -1,3 +1,4 @@
+import Addressing
 import JSON
 import Routing
 import Store
@@ -161,7 +162,11 @@ import Time
         #expect(
             event.data
                 == (try json(
-                    #"{"revision":2,"who":"ops","comment":"third","counts":{"gateways":{"created":1,"replaced":1},"routes":{"deleted":1}},"objects":["gateways/lon3","gateways/lon1","routing-plans/default/routes/44"]}"#
+                    #"""
+                    {"revision":2,"who":"ops","comment":"third","counts":{"gateways":{"created":1,
+                    "replaced":1},"routes":{"deleted":1}},"objects":["gateways/lon3","gateways/lon1",
+                    "routing-plans/default/routes/44"]}
+                    """#
                 )))
     }
 
@@ -169,8 +174,10 @@ import Time
         var fixture = try CandidateFixture()
         var builder = fixture.candidate.builder
         for number in 0..<GatewayInformationTable.slotLimitCount {
-            let body = try json(#"{"uri":"sip:10.\#(number >> 16).\#(number >> 8 & 255).\#(number & 255)"}"#)
-            try builder.put(ResourcePath(.gateways, "g\(number)"), body, in: fixture.table)
+            let address = TransportAddress(.udp, IPAddress(ipv4: UInt32(0x0A00_0000 + number)), port: 5060)
+            let gateway = Gateway(id: "g\(number)", uri: "sip:\(address)", address: address, requestURISuffix: "")
+            let isTaken = builder.put(gateway, in: fixture.table)
+            try #require(isTaken)
         }
         fixture.candidate = Candidate(
             base: fixture.candidate.base, builder: builder, table: fixture.table, read: { _ in nil })

@@ -18,13 +18,22 @@ import Time
         let answer = try fixture.plane.lookup(LookupQuery(number: "+442071234567"))
         #expect(answer.revision.number == fixture.plane.revision)
         let left =
-            #"{"gateway":"lon1","group":"london","reason":"out-of-service","time_value":"\#(until)","cause":"no-response"}"#
+            #"""
+            {"gateway":"lon1","group":"london","reason":"out-of-service","time_value":"\#(until)",
+            "cause":"no-response"}
+            """#
         let target =
-            #"{"gateway":"lon2","group":"london","request_uri":"sip:+442071234567@192.0.2.11:5060","response_timeout_ms":2000,"resends":2}"#
+            #"""
+            {"gateway":"lon2","group":"london","request_uri":"sip:+442071234567@192.0.2.11:5060",
+            "response_timeout_ms":2000,"resends":2}
+            """#
         #expect(
             answer.value
                 == (try json(
-                    #"{"revision":\#(fixture.plane.revision),"routing_plan":"default","matched_prefix":"44","routing_list":"uk","outcome":"targets","targets":[\#(target)],"left_out":[\#(left)]}"#
+                    #"""
+                    {"revision":\#(fixture.plane.revision),"routing_plan":"default","matched_prefix":"44",
+                    "routing_list":"uk","outcome":"targets","targets":[\#(target)],"left_out":[\#(left)]}
+                    """#
                 )))
         fixture.clock.move(by: .seconds(31))
         let later = try fixture.plane.lookup(LookupQuery(number: "+442071234567")).value

@@ -19,11 +19,19 @@ import Time
         let record = try #require(try fixture.statusRecords().first)
         let status = try fixture.plane.status(ofGateway: "lon1").value
         let observed =
-            #""status":"out-of-service","since":"\#(record.at.rfc3339)","time_value":"\#(record.timeValue?.rfc3339 ?? "")","cause":"no-response","reporter":"call""#
+            #"""
+            "status":"out-of-service","since":"\#(record.at.rfc3339)",
+            "time_value":"\#(record.timeValue?.rfc3339 ?? "")","cause":"no-response","reporter":"call"
+            """#
         #expect(
             status
                 == (try json(
-                    #"{"gateway":"lon1",\#(observed),"administrative_state":"unlocked","observers":[{"node":"n1",\#(observed)}],"calls_answered":0,"calls_failed":1,"consecutive_failures":1,"probe":{"last_at":null,"last_result":null,"round_trip_ms":null,"failures":0}}"#
+                    #"""
+                    {"gateway":"lon1",\#(observed),"administrative_state":"unlocked",
+                    "observers":[{"node":"n1",\#(observed)}],"calls_answered":0,"calls_failed":1,
+                    "consecutive_failures":1,"probe":{"last_at":null,"last_result":null,"round_trip_ms":null,
+                    "failures":0}}
+                    """#
                 )))
         _ = fixture.plane.table.noteProbe(
             try fixture.slot("lon2"), at: fixture.clock.now, sipStatus: 200, roundTrip: .milliseconds(12),

@@ -125,7 +125,10 @@ struct BadBody: Sendable, CustomTestStringConvertible {
     @Test func `all broken rules are told at once`() throws {
         var fixture = try CandidateFixture()
         let body =
-            #"{"policy":"hash","members":[{"gateway":"gw9","priority":-1},{"weight":"x"}],"zone":1,"hash_key":"caller"}"#
+            #"""
+            {"policy":"hash","members":[{"gateway":"gw9","priority":-1},{"weight":"x"}],"zone":1,
+            "hash_key":"caller"}
+            """#
         let refusal = try fixture.refusal(try put("gateway-groups/Bad", body))
         #expect(
             refusal.errors.map(\.pointer) == [
@@ -156,7 +159,10 @@ struct BadBody: Sendable, CustomTestStringConvertible {
         let result = try fixture.take(
             try put(
                 "gateways/g",
-                #"{"uri":"sip:[2001:db8::1];transport=udp","administrative_state":"unlocked","recovery":"timed","max_calls":null,"strip_digits":0,"plus":"keep","labels":{}}"#
+                #"""
+                {"uri":"sip:[2001:db8::1];transport=udp","administrative_state":"unlocked","recovery":"timed",
+                "max_calls":null,"strip_digits":0,"plus":"keep","labels":{}}
+                """#
             ))
         #expect(result.operations.first?.outcome == .created)
         let gateway = try #require(fixture.candidate.builder.gateways["g"])
@@ -197,7 +203,10 @@ struct BadBody: Sendable, CustomTestStringConvertible {
         #expect(
             group.body["effective"]
                 == (try json(
-                    #"{"policy":"ordered","members":[{"gateway":"lon1","priority":0,"weight":1},{"gateway":"lon2","priority":0,"weight":1}]}"#
+                    #"""
+                    {"policy":"ordered","members":[{"gateway":"lon1","priority":0,"weight":1},
+                    {"gateway":"lon2","priority":0,"weight":1}]}
+                    """#
                 )))
         let gateway = ResourceView(try #require(try fixture.candidate.object(try path("gateways/lon1"))))
         #expect(
@@ -208,5 +217,13 @@ struct BadBody: Sendable, CustomTestStringConvertible {
         #expect(route.body["id"] == .string("44"))
         #expect(route.body["routing_plan"] == .string("default"))
         #expect(route.etag == "r1")
+    }
+
+    @Test func `a body full of errors tells a thousand and counts them all`() throws {
+        var fixture = try CandidateFixture()
+        let members = Array(repeating: #"{"gateway":"nobody"}"#, count: 1500).joined(separator: ",")
+        let refusal = try fixture.refusal(try put("gateway-groups/g", #"{"members":[\#(members)]}"#))
+        #expect(refusal.errors.count == 1000)
+        #expect(refusal.detail.contains("2998 more"), "each names nobody, and all but the first name it again")
     }
 }

@@ -23,9 +23,20 @@ import Time
         again.close()
     }
 
+    @Test func `a new database whose first revision can't be written does not start`() throws {
+        let folder = try TemporaryFolder()
+        let clock = StandingClock()
+        let store = try Store(path: folder.path + "/tandem.db", node: "n1", at: clock.wallTime)
+        let log = OrderedChangeLog(store: store)
+        log.order(.answer(.readOnly(reason: "disk full")))
+        #expect(throws: StoreError.self) { try ControlPlane(store: store, changeLog: log, clock: clock) }
+        #expect(try ControlPlane(store: store, changeLog: log, clock: clock).revision == 1)
+        store.close()
+    }
+
     @Test func `a completion comes after the commit and the swap`() async throws {
         let fixture = try ControlPlaneFixture()
-        for number in 0..<50 {
+        for number in 0..<20 {
             let seen = try await withCheckedThrowingContinuation {
                 (continuation: CheckedContinuation<(ChangeResult, Int64, Int64), any Error>) in
                 let body: JSONValue = .object(["uri": .string("sip:192.0.2.\(number + 1)")])
@@ -40,7 +51,7 @@ import Time
             #expect(seen.1 >= seen.0.revision)
             #expect(seen.2 >= seen.0.revision)
         }
-        #expect(fixture.plane.snapshots.latest.gatewayCount == 50)
+        #expect(fixture.plane.snapshots.latest.gatewayCount == 20)
         fixture.close()
     }
 

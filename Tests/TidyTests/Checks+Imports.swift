@@ -62,8 +62,8 @@ extension Checks {
             "Store": values.union(["Routing", "JSON", "GRDB", "Crypto"]),
             "NetworkManager": values.union(["Routing", "Store", "JSON"]),
             "ControlPlane": values.union(["Routing", "Store", "NetworkManager", "SIPMessage", "JSON"]),
-            // Of Store and NetworkManager the API shows values: records, events.
-            "HTTPAPI": values.union(["ControlPlane", "Store", "NetworkManager", "Routing", "JSON", "CMicrohttpd"]),
+            // Of Routing, Store and NetworkManager the API shows values: a status, records, events.
+            "HTTPAPI": values.union(["ControlPlane", "Routing", "Store", "NetworkManager", "JSON", "CMicrohttpd"]),
             "Simulation": values.union(cores).union(["SignallingCore"]),
         ]
     }()

@@ -146,4 +146,9 @@ final class TandemProcess {
         try get("/metrics").body.split(separator: "\n").filter { $0.hasPrefix(name) && $0.contains(label) }
             .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
     }
+
+    /// True as soon as the metric is so high; workers publish their counts ten times a second.
+    func metric(_ name: String, label: String = "", reaches value: Double) throws -> Bool {
+        try eventually(within: 10) { try metric(name, label: label) >= value }
+    }
 }

@@ -1,0 +1,104 @@
+import Addressing
+import JSON
+import Testing
+
+@testable import HTTPAPI
+
+/// API section 9 and the guard of section 2.
+struct LimitTests {
+    @Test func `a body above the limit is 413 and names it: announced, chunked, or while the client waits for 100`()
+        throws
+    {
+        let api = try APIFixture { settings, _ in settings.bodyLimitBytes = 1000 }
+        let big = String(repeating: "x", count: 1001)
+        let announced = try api.request("PUT", "/v1/gateways/a", body: big)
+        #expect(announced.status == 413 && announced.text("detail")?.contains("1000") == true)
+        let chunked = try api.client()
+        chunked.send("PUT /v1/gateways/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in 0..<3 { chunked.send("200\r\n\(String(repeating: "x", count: 512))\r\n") }
+        chunked.send("0\r\n\r\n")
+        #expect(try chunked.response().text("type") == "/problems/too-large")
+        let waiting = try api.client()
+        waiting.send(
+            "PUT /v1/gateways/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n")
+        #expect(try waiting.response().status == 413)
+        #expect(try api.request("GET", "/v1/gateways").status == 200)
+    }
+
+    @Test func `a client that waits for 100 is told to go on, and a chunked body is read`() throws {
+        let api = try APIFixture()
+        let client = try api.client()
+        let body = "{\"uri\":\"sip:192.0.2.1\"}"
+        client.send(
+            "PUT /v1/gateways/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(body.utf8.count)\r\n"
+                + "Expect: 100-continue\r\n\r\n")
+        #expect(try client.headers().status == 100)
+        client.send(body)
+        #expect(try client.response().status == 201)
+        client.send("PUT /v1/gateways/b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send("\(String(body.utf8.count, radix: 16))\r\n\(body)\r\n0\r\n\r\n")
+        #expect(try client.response().status == 201)
+    }
+
+    @Test func `headers above the limit are 431`() throws {
+        let api = try APIFixture()
+        let large = String(repeating: "x", count: 17_000)
+        let answer = try api.request("GET", "/v1/gateways", headers: ["X-Large": large])
+        #expect(answer.status == 431 && answer.text("detail")?.contains("16384") == true)
+        let fits = try api.request("GET", "/v1/gateways", headers: ["X-Large": String(repeating: "x", count: 15_000)])
+        #expect(fits.status == 200)
+    }
+
+    @Test(arguments: [
+        ("localhost:8080", nil, 200), ("127.0.0.1", nil, 200), ("[::1]:80", nil, 200), ("LocalHost", nil, 200),
+        ("evil.example", nil, 403), ("localhost.evil.example", nil, 403), ("192.0.2.7", nil, 403), ("", nil, 403),
+        ("tandem.example", nil, 200), ("localhost", "http://localhost:3000", 200), ("localhost", "null", 403),
+        ("localhost", "https://evil.example", 403),
+    ])
+    func `Host and Origin must be ours`(host: String, origin: String?, status: Int) throws {
+        let api = try APIFixture { settings, _ in settings.hostNames = ["tandem.example"] }
+        var headers = ["Host": host]
+        if let origin { headers["Origin"] = origin }
+        let answer = try api.request("GET", "/v1/gateways", headers: headers)
+        #expect(answer.status == status, "\(answer.body)")
+        if status == 403 { #expect(answer.text("type") == "/problems/forbidden") }
+    }
+
+    @Test func `a port in use is one clear line, and a port that was just left can be bound again`() throws {
+        let first = try APIFixture()
+        let port = first.port
+        #expect(throws: HTTPServerError("127.0.0.1:\(port): address already in use")) {
+            _ = try APIFixture { settings, _ in settings.port = port }
+        }
+        #expect(try first.request("GET", "/livez").status == 200)
+        first.server.stop()
+        let second = try APIFixture { settings, _ in settings.port = port }
+        #expect(try second.request("GET", "/livez").status == 200)
+    }
+
+    @Test func `random bytes and half requests leave the server alive`() throws {
+        let api = try APIFixture()
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<20 {
+            let client = try api.client()
+            client.sendBytes(
+                (0..<200).map { _ in UInt8.random(in: .min ... .max, using: &generator) } + [13, 10, 13, 10])
+        }
+        let half = try api.client()
+        half.send("PUT /v1/gateways/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        #expect(try api.request("GET", "/livez").status == 200)
+    }
+
+    @Test func `a client that is too slow with its headers is shut out although it is never silent`() throws {
+        let api = try APIFixture { settings, _ in settings.headersTimeoutSeconds = 1 }
+        let client = try api.client()
+        client.send("GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        var sentCount = 0
+        while sentCount < 1000, !client.isClosed(afterMilliseconds: 100) {
+            client.send("x")
+            sentCount += 1
+        }
+        #expect(sentCount < 1000)
+        #expect(try api.request("GET", "/livez").status == 200)
+    }
+}

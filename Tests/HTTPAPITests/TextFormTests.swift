@@ -1,0 +1,116 @@
+import JSON
+import Store
+import Testing
+import Time
+
+@testable import HTTPAPI
+
+struct TextFormTests {
+    @Test(arguments: ["lon1", "44", "*#", "any", "a-z_.9", "ü"])
+    func `a cursor gives back the id that it was made of`(id: String) {
+        let text = Cursor.text(after: id)
+        #expect(Cursor.id(text) == id)
+        #expect(text.utf8.allSatisfy { $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "+") })
+    }
+
+    @Test(arguments: ["", "A", "!!", "bG9uMQ==", "_w", "bG9uMR", String(repeating: "A", count: 600)])
+    func `what is no cursor of ours is refused`(text: String) {
+        #expect(Cursor.id(text) == nil)
+    }
+
+    @Test func `entity tags: a list with weak ones among them, and the star (RFC 9110 section 13.1)`() throws {
+        let tags = try #require(EntityTags(" \"r1\", W/\"r2\" ,\"a,b\""))
+        #expect(tags.strong == ["r1", "a,b"])
+        #expect(tags.weak == ["r2"])
+        #expect(tags.matchesWeakly("r2") && tags.matchesWeakly("r1") && !tags.matchesWeakly("r3"))
+        #expect(EntityTags("*")?.matchesWeakly("anything") == true)
+    }
+
+    @Test(arguments: ["", "r1", "\"r1", "\"a\" \"b\"", "\"a\",", "w/\"a\"", "\"*\"", "\"a b\""])
+    func `what is no list of entity tags is refused`(text: String) {
+        #expect(EntityTags(text) == nil)
+    }
+
+    @Test func `a target is decoded once, segment by segment, and + stands for itself`() throws {
+        let target = try RequestTarget("/v1/routing-plans/default/routes/%2344%2F5?number=+44%2B1&x&y=%2523")
+        #expect(target.segments == ["v1", "routing-plans", "default", "routes", "#44/5"])
+        #expect(target.parameters.map { "\($0.name)=\($0.value)" } == ["number=+44+1", "x=", "y=%23"])
+    }
+
+    @Test(arguments: ["/a%", "/a%4", "/a%zz", "/%ff", "/a%00", "/a?b=%C3%28", "/a?b=1&b=2", "*", "a/b"])
+    func `a target that can't be decoded is malformed`(text: String) {
+        #expect {
+            try RequestTarget(text)
+        } throws: { ($0 as? HTTPProblem)?.kind == .malformed }
+    }
+
+    @Test func `Accept: the most specific range decides, and q=0 excludes`() {
+        func quality(_ accept: String?, _ type: String = "application/json") -> Int {
+            var headers = RequestHeaders()
+            headers.accept = accept
+            return headers.quality(of: type)
+        }
+        #expect(quality(nil) == 1000)
+        #expect(quality("text/html, */*;q=0.5") == 500)
+        #expect(quality("application/json;q=0, */*") == 0)
+        #expect(quality("application/*;q=0.25") == 250)
+        #expect(quality("text/html") == 0)
+        #expect(quality("*/*;q=nan") == 0)
+    }
+
+    @Test func `figures stand together by name, under one HELP and TYPE, with labels escaped`() {
+        var text = PrometheusText()
+        text.gauge("a", "First\nline.", labels: [("gateway", "l\"o\\n\n1")], value: 1)
+        text.counter("b_total", "B.", value: UInt64(7))
+        text.gauge("a", "Other words.", labels: [("gateway", "x"), ("y", "z")], value: 0.5)
+        text.histogram("c", "C.", buckets: [(0.5, 1), (2, 3)], sum: 4.5, count: 4)
+        #expect(
+            text.text == """
+                # HELP a First\\nline.
+                # TYPE a gauge
+                a{gateway="l\\"o\\\\n\\n1"} 1
+                a{gateway="x",y="z"} 0.5
+                # HELP b_total B.
+                # TYPE b_total counter
+                b_total 7
+                # HELP c C.
+                # TYPE c histogram
+                c_bucket{le="0.5"} 1
+                c_bucket{le="2"} 3
+                c_bucket{le="+Inf"} 4
+                c_sum 4.5
+                c_count 4
+
+                """)
+    }
+
+    @Test func `an event is a CloudEvents object on one line, whatever its data and subject hold`() throws {
+        let event = StoredEvent(
+            sequence: 41, type: "routing.changed", source: "tandem/n1", subject: "a\"b\nc",
+            time: WallTime(milliseconds: 0), data: "{\"x\":\n1}")
+        let text = CloudEvent.text(event)
+        #expect(!text.contains("\n"))
+        let json = try JSONValue(parsing: Array(text.utf8))
+        #expect(json["specversion"] == .string("1.0") && json["id"] == .string("41"))
+        #expect(json["subject"] == .string("a\"b\nc") && json["time"] == .string("1970-01-01T00:00:00.000Z"))
+        #expect(json["data"]?["x"] == .integer(1))
+        #expect(CloudEvent.block(id: 41, type: "t", text: "{}") == "id: 41\nevent: t\ndata: {}\n\n")
+        #expect(CloudEvent.block(id: nil, type: "t", text: "{}") == "event: t\ndata: {}\n\n")
+    }
+
+    @Test(arguments: [
+        ("1970-01-01T00:00:00Z", 0), ("2026-01-01T10:00:30.250Z", 1_767_261_630_250),
+        ("2024-02-29T23:59:59.9999+01:00", 1_709_247_599_999), ("1969-12-31T23:59:59.999Z", -1),
+    ])
+    func `a time is read as RFC 3339 writes it`(text: String, milliseconds: Int64) {
+        #expect(WallTime(rfc3339: text)?.milliseconds == milliseconds)
+    }
+
+    @Test(arguments: [
+        "", "2026-01-01", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00",
+        "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+1:00", "2026-01-01T00:00:00Zx",
+    ])
+    func `what is no time is refused`(text: String) {
+        #expect(WallTime(rfc3339: text) == nil)
+    }
+}
