@@ -82,12 +82,14 @@ package final class GatewayInformationTable: Sendable {
     }
 
     /// In-service, whatever the time value. Nil when it is so already or the gateway has gone.
+    ///
+    /// - Parameter mayEnd: asked of the very word that is replaced: false leaves the gateway out.
     package func putBack(
         _ slot: GatewaySlot, cause: StatusCause, now: Instant, reporter: StatusReporter,
-        sipStatus: UInt16 = 0, callID: ShortText = ShortText()
+        sipStatus: UInt16 = 0, callID: ShortText = ShortText(), where mayEnd: (StatusWord) -> Bool = { _ in true }
     ) -> StatusTransition? {
         change(slot, now, reporter, sipStatus, callID) { word in
-            word.status == .inService ? nil : (.inService, cause, nil)
+            word.status == .outOfService && mayEnd(word) ? (.inService, cause, nil) : nil
         }
     }
 

@@ -206,9 +206,9 @@ extension SignallingCore {
         switch observation {
         case .answered:
             table.countAnswer(gateway.slot)
-            transition =
-                ProbeVerdict.isOverruledByAnswer(table.status(of: gateway.slot))
-                ? table.putBack(gateway.slot, cause: .callAnswered, now: now, reporter: .call, callID: callID) : nil
+            transition = table.putBack(
+                gateway.slot, cause: .callAnswered, now: now, reporter: .call, callID: callID,
+                where: ProbeVerdict.isOverruledByAnswer)
         case .noResponse:
             table.countFailure(gateway.slot)
             transition = table.takeOut(
