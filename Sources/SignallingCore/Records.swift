@@ -105,7 +105,7 @@ struct ContextRecord {
     var text: [UInt8]
     /// Where a request within a dialog goes.
     var dialogDestination: TransportAddress?
-    /// Route values at the top that were ours.
+    /// Route values at the top that are not passed on.
     var consumedRoutes: Int
     /// The mark of our Record-Route; nil: none.
     var recordRoute: UInt64?
@@ -124,7 +124,7 @@ struct ContextRecord {
 extension TimerToken {
     /// What a timer belongs to.
     enum Owner: UInt64 {
-        case server, client, cancel, context, probing, recovery
+        case server, client, cancel, context, probing
     }
 
     /// owner: 4 bits | timer: 4 bits | generation: 24 bits | slot: 32 bits

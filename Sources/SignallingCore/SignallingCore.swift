@@ -43,15 +43,13 @@ package struct SignallingCore: ~Copyable {
     var retryAfterSeconds: Int64?
     var decisionBuffers: [[ResponseContext.Action]] = []
 
-    /// A core without a call. Worker 0 arms the timers of its first probe and of its first look for reached time
-    /// values.
+    /// A core without a call. Worker 0 arms the timer of its first probe.
     package init(
         settings: SignallingSettings, table: GatewayInformationTable, now: Instant,
         into actions: inout SignallingActions
     ) {
         (self.settings, self.table) = (settings, table)
         probeSchedule = ProbeSchedule(settings.probing)
-        if settings.worker == 0 { armRecovery(now, &actions) }
         if settings.worker == 0, settings.probing.interval > .zero,
             settings.listeners.contains(where: { $0.role == .proxy })
         {
@@ -117,7 +115,6 @@ package struct SignallingCore: ~Copyable {
             guard contexts.contains(handle) else { return }
             drive(handle, .timerC, now, &actions)
         case .probing: probeNext(snapshot, now, &actions)
-        case .recovery: recoverDue(snapshot, now, &actions)
         case nil: break
         }
     }
