@@ -21,18 +21,22 @@ package struct ForwardedRequest {
     package var advertised: TransportAddress
     /// What stands in the Request-URI.
     package var requestURI: RequestURI
-    /// How many Route values, from the top, were ours and are consumed.
+    /// How many Route values, from the top, are not passed on: those that were ours, or all.
     package var consumedRoutes: Int
     /// The mark for a Record-Route of ours; nil for none.
     package var recordRoute: UInt64?
+    /// Our address on the caller's side where that is another one: it gets a Record-Route of its own below the other
+    /// (RFC 5658 section 3), so that each side sees an address that it can reach.
+    package var ingress: TransportAddress?
 
     /// How a request leaves.
     package init(
         branch: Branch, branchKey: KeyedHash.Key, advertised: TransportAddress, requestURI: RequestURI,
-        consumedRoutes: Int, recordRoute: UInt64?
+        consumedRoutes: Int, recordRoute: UInt64?, ingress: TransportAddress? = nil
     ) {
         (self.branch, self.branchKey, self.advertised) = (branch, branchKey, advertised)
         (self.requestURI, self.consumedRoutes, self.recordRoute) = (requestURI, consumedRoutes, recordRoute)
+        self.ingress = ingress
     }
 
     /// Appends the whole request: Request-URI, our Via and Record-Route on top, the upstream Via completed with
@@ -45,11 +49,8 @@ package struct ForwardedRequest {
         output.append(" SIP/2.0\r\n")
         writeVia(into: &output)
         if let recordRoute {
-            output.append("Record-Route: <sip:")
-            output.append(hostPort: advertised)
-            output.append(";lr;m=")
-            output.append(hex: recordRoute, digits: 16)
-            output.append(">\r\n")
+            Self.writeRecordRoute(advertised, mark: recordRoute, into: &output)
+            if let ingress { Self.writeRecordRoute(ingress, mark: recordRoute, into: &output) }
         }
         if request.maxForwards == nil { output.append("Max-Forwards: 70\r\n") }
         var routesLeft = consumedRoutes
@@ -121,6 +122,16 @@ package struct ForwardedRequest {
             if let user = CalledUser.range(in: request.requestURI, of: datagram) { output.append(datagram, user) }
             output.append(suffix)
         }
+    }
+
+    private static func writeRecordRoute(
+        _ address: TransportAddress, mark: UInt64, into output: inout OutputBuffer
+    ) {
+        output.append("Record-Route: <sip:")
+        output.append(hostPort: address)
+        output.append(";lr;m=")
+        output.append(hex: mark, digits: 16)
+        output.append(">\r\n")
     }
 
     private func writeVia(into output: inout OutputBuffer) {

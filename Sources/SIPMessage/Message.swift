@@ -124,6 +124,11 @@ package struct Message: Sendable {
         }
         status = Int(number)
         reasonPhrase = ByteRange(min(code.upperBound + 1, line.upperBound), line.upperBound)
+        // As in a header field: a CR alone ends a line for some readers.
+        for index in reasonPhrase.lowerBound..<reasonPhrase.upperBound where datagram[index] == Self.cr {
+            note(.startLine, index)
+            break
+        }
     }
 
     private mutating func readRequestLine(_ datagram: Span<UInt8>, _ line: ByteRange, method: ByteRange) {

@@ -270,7 +270,9 @@ extension SignallingCore {
             branch: Branch(worker: settings.worker, slot: handle.slot, generation: handle.generation),
             branchKey: settings.workerSecret, advertised: settings.listeners[Int(listener.index)].advertised,
             requestURI: uri, consumedRoutes: contexts[context].consumedRoutes,
-            recordRoute: contexts[context].recordRoute)
+            recordRoute: contexts[context].recordRoute,
+            ingress: listener == contexts[context].listener
+                ? nil : settings.listeners[Int(contexts[context].listener.index)].advertised)
         let start = actions.bytes.count
         body(forwarded, request, original.span, contexts[context].source, &actions.bytes)
         actions.datagrams.append(

@@ -37,7 +37,9 @@ extension SignallingCore {
             }
         }
         if request.method == .invite { answer(server, 100, to: request, datagram, arrival, &actions) }
-        let context = makeContext(request, datagram, server, arrival, set, destination, routes.ownCount)
+        // A request that is routed by its number goes nowhere else: no Route that its sender made up leaves with it.
+        let consumedRoutes = destination == nil ? Int.max : routes.ownCount
+        let context = makeContext(request, datagram, server, arrival, set, destination, consumedRoutes)
         servers[server].context = context
         drive(context, .begin, arrival.now, &actions)
     }
@@ -45,6 +47,8 @@ extension SignallingCore {
     /// Why a request is not forwarded at all (§16.3): the status of the answer, or nil.
     private func refusal(of request: Message, _ datagram: Span<UInt8>) -> Int? {
         if request.maxForwards == 0 { return 483 }
+        // With our fields on top it would not fit into a datagram, and no gateway is to blame for that.
+        if datagram.count > Self.forwardedLimitBytes { return 513 }
         if request.first(.proxyRequire) != nil { return 420 }
         do {
             return try SIPURI.parse(datagram, request.requestURI).scheme == .other ? 416 : nil
@@ -75,6 +79,7 @@ extension SignallingCore {
         contexts[handle].server = server
         contexts[handle].original.removeAll(keepingCapacity: true)
         datagram.withUnsafeBufferPointer { contexts[handle].original.append(contentsOf: $0) }
+        heldByteCount += datagram.count
         contexts[handle].source = arrival.source
         contexts[handle].targets.removeAll(keepingCapacity: true)
         contexts[handle].targets += set.targets
@@ -115,6 +120,10 @@ extension SignallingCore {
         guard contexts.contains(handle), contexts[handle].machine.isEnded, contexts[handle].liveClientCount == 0 else {
             return
         }
+        heldByteCount -= contexts[handle].original.count
+        // Memory for usual requests is kept for the next tenant, memory for huge ones is not.
+        if contexts[handle].original.count > Self.keptLimitBytes { contexts[handle].original = [] }
+        if contexts[handle].kept.count > Self.keptLimitBytes { contexts[handle].kept = [] }
         contexts.giveBack(handle)
     }
 

@@ -93,7 +93,8 @@ extension SignallingCore {
     ) {
         counters.cancelsReceived &+= 1
         let key = ServerTransactionKey(of: request, in: datagram, as: .invite, key: settings.workerSecret)
-        guard let server = serverHandles[key] else {
+        // §22.1: from the hop that sent the INVITE and nobody else, who would have to know its branch.
+        guard let server = serverHandles[key], servers[server].destination.address == arrival.source.address else {
             if isKnown(arrival.source.address, snapshot) {
                 answerStatelessly(481, to: request, datagram, arrival, &actions)
             } else {
@@ -124,7 +125,9 @@ extension SignallingCore {
             answerStatelessly(isDraining ? 503 : 200, to: request, datagram, arrival, &actions)
             return
         }
-        if !isWithinDialog, isDraining || searchingCount >= settings.callLimitCount {
+        let isRefused = !isWithinDialog && (isDraining || searchingCount >= settings.callLimitCount)
+        if isRefused || servers.liveCount >= settings.transactionLimitCount || heldByteCount >= settings.heldLimitBytes
+        {
             counters.shed &+= 1
             answerStatelessly(503, to: request, datagram, arrival, &actions)
             return

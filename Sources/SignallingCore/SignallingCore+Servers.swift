@@ -59,6 +59,7 @@ extension SignallingCore {
         }
         if servers[handle].isTerminated {
             serverHandles[servers[handle].key] = nil
+            if servers[handle].response.count > Self.keptLimitBytes { servers[handle].response = [] }
             servers.giveBack(handle)
         }
     }

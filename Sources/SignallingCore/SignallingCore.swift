@@ -27,7 +27,14 @@ package struct SignallingCore: ~Copyable {
     var isDraining = false
     /// Response contexts whose search goes on.
     var searchingCount = 0
+    /// Bytes of the requests that live response contexts hold.
+    var heldByteCount = 0
     var probeSchedule: ProbeSchedule
+
+    /// A request that is longer is not forwarded: UDP over IPv4 takes 65,507 bytes, and we add up to about a thousand.
+    static var forwardedLimitBytes: Int { 64_000 }
+    /// A freed record keeps no array that is longer than this.
+    static var keptLimitBytes: Int { 8192 }
 
     /// What has been counted since the beginning.
     package internal(set) var counters = SignallingCounters()
