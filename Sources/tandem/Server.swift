@@ -20,6 +20,14 @@ struct ServerSettings: Sendable {
     let redirects: [TransportAddress]
     let advertise: IPAddress?
     let workerCount: Int?
+
+    /// What is advertised is of one protocol, and means nothing on a listener of the other.
+    func listener(
+        _ role: SignallingSettings.Role, _ address: TransportAddress
+    ) -> DataPlaneSettings.Listener {
+        let isSpoken = advertise?.family == address.address.family
+        return .init(role: role, address: address, advertised: isSpoken ? advertise : nil)
+    }
 }
 
 /// The running process: both planes, wired.
@@ -54,8 +62,8 @@ final class Server: Sendable {
             controlPlane = try ControlPlane(store: store, changeLog: nil, clock: clock)
             let networkManager = controlPlane.networkManager
             var signalling = DataPlaneSettings(
-                listeners: settings.proxies.map { .init(role: .proxy, address: $0, advertised: settings.advertise) }
-                    + settings.redirects.map { .init(role: .redirect, address: $0, advertised: settings.advertise) },
+                listeners: settings.proxies.map { settings.listener(.proxy, $0) }
+                    + settings.redirects.map { settings.listener(.redirect, $0) },
                 routeSecret: try Self.routeSecret(of: store), serverName: "Tandem/\(Tandem.version)")
             signalling.workerCount = settings.workerCount
             dataPlane = try DataPlane(

@@ -72,7 +72,8 @@ extension IntegrationTests {
         }
 
         @Test func `with --advertise our Via and Record-Route name that address, and requests come by it`() throws {
-            try TandemProcess.serving(["--proxy", "udp:0.0.0.0:0", "--advertise", "127.0.0.9"]) { tandem in
+            let arguments = ["--proxy", "udp:0.0.0.0:0", "--proxy", "udp:[::1]:0", "--advertise", "127.0.0.9"]
+            try TandemProcess.serving(arguments) { tandem in
                 let gateway = try UDPPeer()
                 try tandem.provisionTwoGateways(ports: (gateway.port, try UDPPeer().port))
                 let port = tandem.proxyPorts[1]
@@ -80,6 +81,10 @@ extension IntegrationTests {
                 let (invite, answer) = try talk(call, gateway)
                 #expect(SIPText.field("Via", in: invite).first?.hasPrefix("SIP/2.0/UDP 127.0.0.9:\(port);") == true)
                 #expect(SIPText.field("Record-Route", in: answer).first?.hasPrefix("<sip:127.0.0.9:\(port);lr") == true)
+                let wide = try UDPPeer("::1")
+                try tandem.provision("gateways/gw1", #"{"uri":"sip:[::1]:\#(wide.port)"}"#)
+                let other = try talk(SIPCall(try UDPPeer("::1"), to: tandem.proxyPorts[2]), wide)
+                #expect(SIPText.field("Via", in: other.invite).first?.hasPrefix("SIP/2.0/UDP [::1]:") == true)
             }
         }
     }
