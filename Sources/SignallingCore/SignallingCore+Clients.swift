@@ -86,7 +86,7 @@ extension SignallingCore {
         let handle = takeClient(machine, .attempt(context, target: target), destination, egress)
         contexts[context].clients.append(handle)
         contexts[context].liveClientCount += 1
-        counters.attempts &+= 1
+        if record != nil { counters.attempts &+= 1 }
         if target > 0 { counters.failovers &+= 1 }
         let isReachable = egress != nil
         drive(

@@ -203,12 +203,13 @@ extension SignallingCore {
         _ observation: ResponseContext.Observation, _ target: Int, _ handle: ContextRecord.Handle, _ now: Instant,
         _ actions: inout SignallingActions
     ) {
+        // Within a dialog nobody is tried: whom it reaches was settled by the call.
+        guard target < contexts[handle].targets.count else { return }
         switch observation {
         case .noResponse: counters.attemptsUnanswered &+= 1
         case .transportError: counters.attemptsUnreachable &+= 1
         case .answered, .failureResponse: break
         }
-        guard target < contexts[handle].targets.count else { return }
         let gateway = contexts[handle].targets[target]
         let callID = contexts[handle].callID
         let transition: StatusTransition?

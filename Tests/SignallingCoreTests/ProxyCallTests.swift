@@ -55,6 +55,7 @@ import Time
         #expect(bench.look().isEmpty)
         #expect(bench.transitions.isEmpty)
         #expect(try bench.status(1).status == .inService)
+        #expect(bench.worker.counters.attempts == 1, "the BYE is no attempt")
     }
 
     @Test func `the callee hangs up: BYE goes to the caller's Contact by the same mark`() throws {
