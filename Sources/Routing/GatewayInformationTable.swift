@@ -101,8 +101,11 @@ package final class GatewayInformationTable: Sendable {
         }
     }
 
+    // What is counted for a gateway that has gone is dropped: its successor in the row is not blamed, nor praised.
+
     /// Counts an attempt that the gateway answered. It vetoes the probes that were missed before (API section 6).
     package func countAnswer(_ slot: GatewaySlot) {
+        guard status(of: slot).generation == slot.generation else { return }
         let row = rows[slot.index]
         row.pointee.answered.wrappingAdd(1, ordering: .relaxed)
         if row.pointee.consecutiveFailures.load(ordering: .relaxed) != 0 {
@@ -115,6 +118,7 @@ package final class GatewayInformationTable: Sendable {
 
     /// Counts an attempt in which the gateway failed.
     package func countFailure(_ slot: GatewaySlot) {
+        guard status(of: slot).generation == slot.generation else { return }
         let row = rows[slot.index]
         row.pointee.failed.wrappingAdd(1, ordering: .relaxed)
         row.pointee.consecutiveFailures.wrappingAdd(1, ordering: .relaxed)
@@ -124,6 +128,7 @@ package final class GatewayInformationTable: Sendable {
     package func noteProbe(
         _ slot: GatewaySlot, at now: Instant, sipStatus: UInt16, roundTrip: Duration, isAcknowledged: Bool
     ) -> UInt32 {
+        guard status(of: slot).generation == slot.generation else { return 0 }
         let row = rows[slot.index]
         let microseconds = UInt64(clamping: roundTrip.nanoseconds / 1000)
         row.pointee.lastProbeAt.store(now.nanoseconds, ordering: .relaxed)

@@ -180,6 +180,15 @@ struct RoutingFixture {
         let now = SelectionTests.now
         #expect(table.takeOut(first, until: now, cause: .noResponse, now: now, reporter: .call) == nil)
         #expect(table.status(of: second).status == .inService)
+        table.countFailure(first)
+        table.countAnswer(first)
+        for _ in 0..<3 {
+            let failures = table.noteProbe(first, at: now, sipStatus: 0, roundTrip: .zero, isAcknowledged: false)
+            #expect(failures == 0)
+        }
+        let counts = table.counts(of: second)
+        #expect(counts.failed == 0 && counts.answered == 0 && counts.probeFailures == 0)
+        #expect(counts.lastProbeAt == nil)
     }
 
     @Test func `an answer puts back only what it may end, judged by the very word that it replaces`() {
