@@ -95,6 +95,16 @@ import Time
         #expect(bench.trace() == ["OPTIONS>g1"], "there is room again")
     }
 
+    @Test func `a request within a dialog goes to one host and never to none or many`() throws {
+        var (bench, answer) = try ProxyCallTests.answered()
+        for (number, host) in ["0.0.0.0", "[::]", "224.0.1.75", "[ff02::1]", "255.255.255.255"].enumerated() {
+            let contact = answer.first("Contact").drop { $0 == "<" }.prefix { $0 != ">" }
+            let bye = try bench.withinDialog("BYE", of: answer, cSeq: 2 + number, branch: "z9hG4bKbye\(number)")
+            bench.receive(bye.replacing(contact, with: "sip:x@\(host):5060"), from: bench.caller)
+            #expect(bench.trace() == ["503>caller"], "\(host)")
+        }
+    }
+
     @Test func `a reason phrase with a CR alone hides no header field from us (RFC 4475)`() throws {
         var bench = try Bench()
         let gateway = try bench.gateway(1)
