@@ -74,9 +74,13 @@ package struct ForwardedRequest {
     }
 
     /// Appends the CANCEL of the request as it was sent (section 9.1): its Request-URI, its top Via alone, its Route
-    /// set.
-    package func writeCancel(of request: Message, in datagram: Span<UInt8>, into output: inout OutputBuffer) {
-        writeHead("CANCEL", of: request, in: datagram, into: &output) { $0.append(datagram, request.to) }
+    /// set, and the Reason fields of the caller's own CANCEL as they came, with their line ends.
+    package func writeCancel(
+        of request: Message, in datagram: Span<UInt8>, reason: [UInt8], into output: inout OutputBuffer
+    ) {
+        writeHead("CANCEL", of: request, in: datagram, extra: reason, into: &output) {
+            $0.append(datagram, request.to)
+        }
     }
 
     /// Appends the ACK for a final response other than 2xx (section 17.1.1.3): the request's Request-URI, top Via and
@@ -88,7 +92,8 @@ package struct ForwardedRequest {
     }
 
     private func writeHead(
-        _ method: StaticString, of request: Message, in datagram: Span<UInt8>, into output: inout OutputBuffer,
+        _ method: StaticString, of request: Message, in datagram: Span<UInt8>, extra: [UInt8] = [],
+        into output: inout OutputBuffer,
         to writeTo: (inout OutputBuffer) -> Void
     ) {
         output.append(method)
@@ -110,6 +115,7 @@ package struct ForwardedRequest {
         for field in request.fields where field.name == .route {
             writeRoutes(field, dropping: &routesLeft, in: datagram, into: &output)
         }
+        output.append(extra)
         output.append("Content-Length: 0\r\n\r\n")
     }
 

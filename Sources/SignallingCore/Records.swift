@@ -112,6 +112,8 @@ struct ContextRecord {
     /// The best final response so far, as it would go upstream.
     var kept: [UInt8]
     var keptStatus: Int
+    /// The Reason fields of the caller's CANCEL, with their line ends.
+    var cancelReason: [UInt8]
     /// The client transaction of each target that was tried.
     var clients: [ClientRecord.Handle]
     var liveClientCount: Int

@@ -233,8 +233,9 @@ extension SignallingCore {
 
     private mutating func sendCancel(_ handle: ClientRecord.Handle, _ actions: inout SignallingActions) {
         guard case .attempt(let context, let target) = clients[handle].purpose else { return }
+        let reason = contexts.contains(context) ? contexts[context].cancelReason : []
         write(handle, context, target, &actions) { forwarded, request, datagram, _, output in
-            forwarded.writeCancel(of: request, in: datagram, into: &output)
+            forwarded.writeCancel(of: request, in: datagram, reason: reason, into: &output)
         }
     }
 

@@ -68,7 +68,8 @@ extension SignallingCore {
         let handle = contexts.take {
             ContextRecord(
                 machine: machine, server: server, original: [], source: arrival.source, targets: [], text: [],
-                dialogDestination: nil, consumedRoutes: 0, recordRoute: nil, kept: [], keptStatus: 0, clients: [],
+                dialogDestination: nil, consumedRoutes: 0, recordRoute: nil, kept: [], keptStatus: 0,
+                cancelReason: [], clients: [],
                 liveClientCount: 0, upstream: arrival.source, listener: arrival.listener, callID: ShortText())
         }
         searchingCount += 1
@@ -91,6 +92,7 @@ extension SignallingCore {
         contexts[handle].recordRoute = destination == nil ? mark : nil
         contexts[handle].kept.removeAll(keepingCapacity: true)
         contexts[handle].keptStatus = 0
+        contexts[handle].cancelReason.removeAll(keepingCapacity: true)
         contexts[handle].clients.removeAll(keepingCapacity: true)
         contexts[handle].liveClientCount = 0
         contexts[handle].upstream = servers[server].destination

@@ -105,7 +105,19 @@ extension SignallingCore {
         }
         answerStatelessly(200, to: request, datagram, arrival, &actions)
         if let context = servers[server].context, contexts.contains(context) {
+            if !contexts[context].machine.isCancelled { keepReason(of: request, datagram, for: context) }
             drive(context, .cancel, arrival.now, &actions)
+        }
+    }
+
+    /// The CANCEL towards the gateway is another request than this one, made when the gateway can hear it; why the
+    /// caller hung up goes along (API section 10).
+    private mutating func keepReason(
+        of request: Message, _ datagram: Span<UInt8>, for context: ContextRecord.Handle
+    ) {
+        for field in request.fields where field.name == .reason {
+            guard contexts[context].cancelReason.count + field.line.count <= 1024 else { return }
+            contexts[context].cancelReason += OutputBuffer.copy(of: datagram, field.line)
         }
     }
 
