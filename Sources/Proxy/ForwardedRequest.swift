@@ -28,15 +28,18 @@ package struct ForwardedRequest {
     /// Our address on the caller's side where that is another one: it gets a Record-Route of its own below the other
     /// (RFC 5658 section 3), so that each side sees an address that it can reach.
     package var ingress: TransportAddress?
+    /// What tells a loop (`LoopMark`); nil within a dialog, which is not routed.
+    package var loopMark: UInt64?
 
     /// How a request leaves.
     package init(
         branch: Branch, branchKey: KeyedHash.Key, advertised: TransportAddress, requestURI: RequestURI,
-        consumedRoutes: Int, recordRoute: UInt64?, ingress: TransportAddress? = nil
+        consumedRoutes: Int, recordRoute: UInt64?, ingress: TransportAddress? = nil,
+        loopMark: UInt64? = nil
     ) {
         (self.branch, self.branchKey, self.advertised) = (branch, branchKey, advertised)
         (self.requestURI, self.consumedRoutes, self.recordRoute) = (requestURI, consumedRoutes, recordRoute)
-        self.ingress = ingress
+        (self.ingress, self.loopMark) = (ingress, loopMark)
     }
 
     /// Appends the whole request: Request-URI, our Via and Record-Route on top, the upstream Via completed with
@@ -143,6 +146,10 @@ package struct ForwardedRequest {
     private func writeVia(into output: inout OutputBuffer) {
         output.append("Via: SIP/2.0/UDP ")
         output.append(hostPort: advertised)
+        if let loopMark {
+            output.append(";l=")
+            output.append(hex: loopMark, digits: 16)
+        }
         output.append(";branch=")
         branch.write(into: &output, key: branchKey)
         output.append("\r\n")

@@ -267,15 +267,22 @@ extension SignallingCore {
             contexts[context].targets.indices.contains(target)
             ? .target(suffix: contexts[context].text[contexts[context].targets[target].suffix]) : .original
         let listener = clients[handle].listener
+        let source = contexts[context].source
+        var loopMark: UInt64?
+        if case .target = uri {
+            loopMark = LoopMark.make(
+                for: request, in: original.span, from: source.address, key: settings.routeSecret)
+        }
         let forwarded = ForwardedRequest(
             branch: Branch(worker: settings.worker, slot: handle.slot, generation: handle.generation),
             branchKey: settings.workerSecret, advertised: settings.listeners[Int(listener.index)].advertised,
             requestURI: uri, consumedRoutes: contexts[context].consumedRoutes,
             recordRoute: contexts[context].recordRoute,
             ingress: listener == contexts[context].listener
-                ? nil : settings.listeners[Int(contexts[context].listener.index)].advertised)
+                ? nil : settings.listeners[Int(contexts[context].listener.index)].advertised,
+            loopMark: loopMark)
         let start = actions.bytes.count
-        body(forwarded, request, original.span, contexts[context].source, &actions.bytes)
+        body(forwarded, request, original.span, source, &actions.bytes)
         actions.datagrams.append(
             .init(
                 start: start, count: actions.bytes.count - start, destination: clients[handle].destination,

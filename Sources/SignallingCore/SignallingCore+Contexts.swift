@@ -15,7 +15,7 @@ extension SignallingCore {
         _ routes: ReceivedRoutes, _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
         let server = makeServer(request, datagram, key, arrival)
-        if let status = refusal(of: request, datagram) {
+        if let status = refusal(of: request, datagram, arrival) {
             answer(server, status, to: request, datagram, arrival, &actions)
             return
         }
@@ -45,10 +45,12 @@ extension SignallingCore {
     }
 
     /// Why a request is not forwarded at all (§16.3): the status of the answer, or nil.
-    private func refusal(of request: Message, _ datagram: Span<UInt8>) -> Int? {
+    private func refusal(of request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival) -> Int? {
         if request.maxForwards == 0 { return 483 }
         // With our fields on top it would not fit into a datagram, and no gateway is to blame for that.
         if datagram.count > Self.forwardedLimitBytes { return 513 }
+        let source = arrival.source.address
+        if LoopMark.isPresent(in: request, datagram, from: source, key: settings.routeSecret) { return 482 }
         if request.first(.proxyRequire) != nil { return 420 }
         do {
             return try SIPURI.parse(datagram, request.requestURI).scheme == .other ? 416 : nil

@@ -71,6 +71,21 @@ extension IntegrationTests {
             }
         }
 
+        @Test func `a gateway that is ourselves is a loop: 482, and nobody goes out for it`() throws {
+            try TandemProcess.serving { tandem in
+                let other = try UDPPeer()
+                try tandem.provisionTwoGateways(ports: (tandem.proxyPort, other.port))
+                let call = SIPCall(try UDPPeer(), to: tandem.proxyPort)
+                call.send(call.request("INVITE"))
+                let refusal = try call.receiveFinal()
+                #expect(refusal.hasPrefix("SIP/2.0 482 "))
+                call.acknowledge(refusal)
+                #expect(try tandem.metric("tandem_attempts_total", reaches: 1))
+                #expect(try tandem.metric("tandem_attempts_total") == 1)
+                #expect(try tandem.status(of: "gw1")["status"].string == "in-service")
+            }
+        }
+
         @Test func `with --advertise our Via and Record-Route name that address, and requests come by it`() throws {
             let arguments = ["--proxy", "udp:0.0.0.0:0", "--proxy", "udp:[::1]:0", "--advertise", "127.0.0.9"]
             try TandemProcess.serving(arguments) { tandem in

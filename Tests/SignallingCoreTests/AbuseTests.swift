@@ -105,6 +105,31 @@ import Time
         }
     }
 
+    @Test func `a request that comes round unchanged is 482, one that comes back another way goes on (RFC 5393)`()
+        throws
+    {
+        var bench = try Bench()
+        let gateway = try bench.gateway(1)
+        let other = try Bench.address("10.1.0.50:5060")
+        /// What a proxy that knows no better than to send it back to us makes of it.
+        func returned(_ invite: Sent, round: Int, from address: String, number: String = "442071234567") -> String {
+            let lines = ["INVITE sip:+\(number)@10.0.0.1 SIP/2.0", "v: SIP/2.0/UDP \(address);branch=z9hG4bKr\(round)"]
+            return (lines + invite.lines.dropFirst() + ["", ""]).joined(separator: "\r\n")
+        }
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        let first = try bench.last("INVITE", to: gateway)
+        _ = bench.look()
+        bench.receive(returned(first, round: 1, from: "10.1.0.1:5080"), from: bench.caller)
+        #expect(bench.trace() == ["482>caller"], "from where it came before")
+        bench.receive(returned(first, round: 2, from: "10.1.0.50"), from: other)
+        let second = try bench.last("INVITE", to: gateway)
+        bench.receive(returned(second, round: 3, from: "10.1.0.50", number: "44999"), from: other)
+        #expect(bench.sent.map(\.kind) == ["100", "INVITE", "100", "INVITE"], "spirals")
+        _ = bench.look()
+        bench.receive(returned(second, round: 4, from: "10.1.0.50"), from: other)
+        #expect(bench.look().map(\.kind) == ["482"])
+    }
+
     @Test func `a reason phrase with a CR alone hides no header field from us (RFC 4475)`() throws {
         var bench = try Bench()
         let gateway = try bench.gateway(1)
