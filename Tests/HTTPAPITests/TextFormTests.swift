@@ -97,20 +97,4 @@ struct TextFormTests {
         #expect(CloudEvent.block(id: 41, type: "t", text: "{}") == "id: 41\nevent: t\ndata: {}\n\n")
         #expect(CloudEvent.block(id: nil, type: "t", text: "{}") == "event: t\ndata: {}\n\n")
     }
-
-    @Test(arguments: [
-        ("1970-01-01T00:00:00Z", 0), ("2026-01-01T10:00:30.250Z", 1_767_261_630_250),
-        ("2024-02-29T23:59:59.9999+01:00", 1_709_247_599_999), ("1969-12-31T23:59:59.999Z", -1),
-    ])
-    func `a time is read as RFC 3339 writes it`(text: String, milliseconds: Int64) {
-        #expect(WallTime(rfc3339: text)?.milliseconds == milliseconds)
-    }
-
-    @Test(arguments: [
-        "", "2026-01-01", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00",
-        "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+1:00", "2026-01-01T00:00:00Zx",
-    ])
-    func `what is no time is refused`(text: String) {
-        #expect(WallTime(rfc3339: text) == nil)
-    }
 }
