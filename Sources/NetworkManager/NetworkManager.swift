@@ -6,7 +6,7 @@ package import Time
 // How this room works. Whoever changes a row of the gateway information table hands the transition to `receive`, from
 // any thread. `StatusLedger` puts the transitions of each gateway in the order of its change counts and makes status
 // changes of them, which wait in a queue for the one writer (`takePending`, then `noteCommitted` or `giveBack`).
-// `sweep`, which the owner calls every half second, puts gateways back whose time value is reached, and compares the
+// `sweep`, which the owner calls again and again, puts gateways back whose time value is reached, and compares the
 // ledger with the table: the table is right, so a change whose transition never came is made up from it. After a commit
 // the writer calls `announce`, which wakes the subscribers; they read the events from the store themselves.
 
