@@ -1,4 +1,5 @@
 import Dispatch
+import Fixtures
 import NetworkManager
 import Routing
 import Store
@@ -34,7 +35,7 @@ import Time
         #expect(bell.count == 0)
         exchange.manager.receive([try exchange.takeOut("lon1")])
         #expect(bell.count == 1)
-        exchange.clock.advance(milliseconds: 61_000)
+        exchange.clock.move(by: .seconds(61))
         exchange.manager.sweep()
         #expect(bell.count == 2)
     }
@@ -110,10 +111,10 @@ import Time
     @Test func `a time value that is reached is recorded once, by the next sweep (API 6)`() throws {
         let exchange = try Exchange()
         exchange.manager.receive([try exchange.takeOut("lon1")])
-        exchange.clock.advance(milliseconds: 59_900)
+        exchange.clock.move(by: .milliseconds(59_900))
         exchange.manager.sweep()
         #expect(exchange.commit().count == 1)
-        exchange.clock.advance(milliseconds: 500)
+        exchange.clock.move(by: .milliseconds(500))
         for _ in 0..<5 { exchange.manager.sweep() }
         let changes = exchange.commit()
         #expect(changes.map(\.cause) == [.timeValueReached])
@@ -135,7 +136,7 @@ import Time
         second.manager.sweep()
         #expect(second.manager.lastChange(of: "lon1") == change)
         #expect(second.commit().isEmpty)
-        second.clock.advance(milliseconds: 61_000)
+        second.clock.move(by: .seconds(61))
         second.manager.sweep()
         #expect(second.commit().map(\.from) == [.outOfService])
         #expect(try second.records("lon1") == [.outOfService, .inService])
