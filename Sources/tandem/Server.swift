@@ -41,7 +41,7 @@ final class Server: Sendable {
         let signals = Signals()  // before any thread begins, so that all of them leave signals to this one
         let server = try Server(settings)
         try server.start()
-        signals.wait { server.log.notice("log and certificates reopened", metadata: ["signal": "SIGHUP"]) }
+        signals.wait { server.log.notice("nothing to reopen: the log goes to standard error, no certificate is used") }
         server.drain(signals)
         server.stop()
     }
@@ -53,6 +53,7 @@ final class Server: Sendable {
             store = try Store(path: settings.databasePath, node: "local", at: clock.wallTime)
             controlPlane = try ControlPlane(store: store, changeLog: nil, clock: clock)
             let networkManager = controlPlane.networkManager
+            networkManager.onChange { Self.write($0, to: log) }
             var signalling = DataPlaneSettings(
                 listeners: settings.proxies.map { .init(role: .proxy, address: $0, advertised: settings.advertise) }
                     + settings.redirects.map { .init(role: .redirect, address: $0, advertised: settings.advertise) },
@@ -77,6 +78,17 @@ final class Server: Sendable {
         var api = HTTPSettings(address: settings.api.address, port: settings.api.port)
         api.version = Tandem.version
         http = HTTPServer(settings: api, controlPlane: controlPlane, clock: clock, surroundings: surroundings)
+    }
+
+    private static func write(_ change: StatusChange, to log: Logger) {
+        var metadata: Logger.Metadata = [
+            "gateway": "\(change.gateway)", "status": "\(change.to.rawValue)", "cause": "\(change.cause.name)",
+            "reporter": "\(change.reporter)",
+        ]
+        if let time = change.timeValue { metadata["time_value"] = "\(time.rfc3339)" }
+        if let status = change.sipStatus { metadata["sip_status"] = "\(status)" }
+        if let callID = change.callID { metadata["call_id"] = "\(callID)" }
+        log.log(level: change.to == .outOfService ? .warning : .notice, "gateway status changed", metadata: metadata)
     }
 
     private static func write(

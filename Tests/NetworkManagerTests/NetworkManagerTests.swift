@@ -40,6 +40,20 @@ import Time
         #expect(bell.count == 2)
     }
 
+    @Test func `each change is told once, whether it came by a transition or was found by a sweep`() throws {
+        let exchange = try Exchange()
+        let told = Mutex<[StatusChange]>([])
+        exchange.manager.onChange { change in told.withLock { $0.append(change) } }
+        exchange.manager.receive([try exchange.takeOut("lon1")])
+        exchange.clock.move(by: .seconds(61))
+        exchange.manager.sweep()
+        exchange.manager.giveBack(exchange.manager.takePending(limitCount: 2))
+        _ = exchange.commit()
+        exchange.manager.sweep()
+        #expect(told.withLock { $0.map(\.to) } == [.outOfService, .inService])
+        #expect(told.withLock { $0.map(\.cause) } == [.noResponse, .timeValueReached])
+    }
+
     @Test func `changes come out in order, so many at a time, and go back to the front`() throws {
         let exchange = try Exchange()
         exchange.manager.receive([
