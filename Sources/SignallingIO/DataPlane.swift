@@ -107,13 +107,12 @@ package final class DataPlane: Sendable {
         }
     }
 
-    /// How many transactions and calls are alive, up to 100 ms ago. A worker that was told to drain and has not heard
-    /// it yet counts as one, so that 0 after `beginDraining` means drained.
-    package var liveCount: Int {
-        workers.reduce(0) { sum, worker in
+    /// True when every worker has heard `beginDraining` and none has a call that looks for a gateway or rings, up to
+    /// 100 ms ago.
+    package var isDrained: Bool {
+        workers.allSatisfy { worker in
             let numbers = worker.published.withLock { $0 }
-            let isDeaf = worker.isDraining.load(ordering: .acquiring) && !numbers.isDraining
-            return sum + numbers.liveCount + (isDeaf ? 1 : 0)
+            return numbers.isDraining && numbers.callCount == 0
         }
     }
 

@@ -146,7 +146,7 @@ final class Server: Sendable {
         let end = clock.now + Self.drainLimit
         // A quarter of a second at least: what was received before the signal is counted by then.
         var wasTold = signals.cameWithin(milliseconds: 250)
-        while !wasTold, dataPlane.callCount > 0, clock.now < end { wasTold = signals.cameWithin(milliseconds: 50) }
+        while !wasTold, !dataPlane.isDrained, clock.now < end { wasTold = signals.cameWithin(milliseconds: 50) }
         if dataPlane.callCount > 0 {
             log.warning("calls are given up at the end of the drain", metadata: ["calls": "\(dataPlane.callCount)"])
         }
