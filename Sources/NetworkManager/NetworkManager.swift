@@ -6,8 +6,8 @@ package import Time
 // How this room works. Whoever changes a row of the gateway information table hands the transition to `receive`, from
 // any thread. `StatusLedger` puts the transitions of each gateway in the order of its change counts and makes status
 // changes of them, which wait in a queue for the one writer (`takePending`, then `noteCommitted` or `giveBack`).
-// `sweep`, which the owner calls again and again, puts gateways back whose time value is reached, and compares the
-// ledger with the table: the table is right, so a change whose transition never came is made up from it. After a commit
+// `sweep`, which the owner calls four times a second, puts gateways back whose time value is reached, and compares
+// the ledger with the table, which is right: a change whose transition never came is made up from it. After a commit
 // the writer calls `announce`, which wakes the subscribers; they read the events from the store themselves.
 
 /// Receives every status change, hands it to the writer and wakes whoever waits for events.
@@ -47,7 +47,7 @@ package final class NetworkManager: Sendable {
     }
 
     /// Records time values that are reached (the method, step 3) and reconciles with the table: a change whose
-    /// transition was lost is made up for. Called at least every half second, by one thread.
+    /// transition was lost is made up for. Called four times a second, by one thread.
     package func sweep() {
         let now = clock.now
         let due = snapshots.latest.gateways.compactMap { table.recoverIfDue($0.slot, now: now) }

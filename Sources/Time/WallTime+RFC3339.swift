@@ -1,6 +1,11 @@
 extension WallTime {
-    /// RFC 3339 in UTC with milliseconds: `2026-01-01T10:00:30.000Z`.
+    /// What four digits of a year can say: 0000-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z.
+    private static let writable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+
+    /// RFC 3339 in UTC with milliseconds: `2026-01-01T10:00:30.000Z`. A time that RFC 3339 can't say is the nearest one
+    /// that it can.
     package var rfc3339: String {
+        let milliseconds = min(max(milliseconds, Self.writable.lowerBound), Self.writable.upperBound)
         let day = Self.floorDivide(milliseconds, 86_400_000)
         let inDay = milliseconds - day * 86_400_000
         let (year, month, dayOfMonth) = Self.civil(fromDay: day)

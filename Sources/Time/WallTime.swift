@@ -9,8 +9,9 @@ package struct WallTime: Comparable, Hashable, Sendable, BitwiseCopyable {
     /// True when the left one comes first.
     package static func < (left: WallTime, right: WallTime) -> Bool { left.milliseconds < right.milliseconds }
 
-    /// The time that lies `duration` later.
+    /// The time that lies `duration` later; at the ends of the range it stays there.
     package static func + (time: WallTime, duration: Duration) -> WallTime {
-        WallTime(milliseconds: time.milliseconds.addingReportingOverflow(duration.milliseconds).partialValue)
+        let (sum, overflow) = time.milliseconds.addingReportingOverflow(duration.milliseconds)
+        return WallTime(milliseconds: overflow ? (duration < .zero ? .min : .max) : sum)
     }
 }
