@@ -11,7 +11,7 @@ package import Time
 package enum RoutingInformation: Equatable, Sendable {
     /// The targets are in the target set.
     case targets
-    /// There is none: status code, reason phrase for the response, seconds for Retry-After.
+    /// There is none: the status code of the response, and seconds for its Retry-After.
     case failure(status: Int, retryAfterSeconds: Int64?)
 
     /// A longer user part is nobody's number (414): each Contact of a redirection repeats it, and a small request must

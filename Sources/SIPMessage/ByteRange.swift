@@ -1,8 +1,3 @@
-// How this room works. `Message.parse` reads a datagram once and notes where its parts lie (`ByteRange`); nothing is
-// copied. What lies in a part is read when somebody asks: `SIPURI`, `NameAddress`, `ParameterIterator`,
-// `ValueIterator`, `Via`. What goes out is written into an `OutputBuffer`, mostly as pieces of what came in. A range
-// belongs to the datagram that it was made from.
-
 /// Where some bytes lie in a datagram: offsets in bytes from its start.
 package struct ByteRange: Hashable, Sendable, BitwiseCopyable {
     private let start: UInt32

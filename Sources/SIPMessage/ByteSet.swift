@@ -1,5 +1,5 @@
-/// A set of ASCII characters, asked in a few instructions: a bit for each. Written as numbers, since a set that is made at
-/// run time would cost a check at each question; the tests hold them against the characters.
+/// A set of ASCII characters, asked in a few instructions: a bit for each. Written as numbers, since a set that is made
+/// at run time would cost a check at each question; the tests hold them against the characters.
 struct ByteSet: Sendable, BitwiseCopyable {
     private let low: UInt64
     private let high: UInt64

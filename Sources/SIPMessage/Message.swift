@@ -1,3 +1,8 @@
+// How this room works. `Message.parse` reads a datagram once and notes where its parts lie (`ByteRange`); nothing is
+// copied. What lies in a part is read when somebody asks: `SIPURI`, `NameAddress`, `ParameterIterator`,
+// `ValueIterator`, `Via`. What goes out is written into an `OutputBuffer`, mostly as pieces of what came in. A range
+// belongs to the datagram that it was made from.
+
 /// One received SIP message as ranges of its datagram (RFC 3261 section 7). Reused from datagram to datagram, so that
 /// nothing is allocated in the steady state.
 ///

@@ -171,7 +171,7 @@ extension SignallingCore {
             responseBytes.removeAll()
             writeResponse(
                 status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source,
-                toTag: settings.redirectTag(request, datagram), server: settings.serverName, into: &responseBytes
+                toTag: ownTag(request, datagram), server: settings.serverName, into: &responseBytes
             ) { RedirectResponse.writeContacts(set, for: request, in: datagram, into: &$0) }
             answer(server, status, arrival.now, &actions)
             return
@@ -208,15 +208,5 @@ extension SignallingCore {
         let bits = hash.finish()
         return Branch(
             worker: settings.worker, slot: .max, generation: UInt32(truncatingIfNeeded: bits))
-    }
-}
-
-extension SignallingSettings {
-    /// The To tag of an answer that may make a dialog: the same for the same request.
-    func redirectTag(_ request: Message, _ datagram: Span<UInt8>) -> UInt64 {
-        var hash = KeyedHash(workerSecret)
-        hash.update(datagram, request.callID)
-        hash.update(UInt64(request.cSeqNumber))
-        return hash.finish()
     }
 }

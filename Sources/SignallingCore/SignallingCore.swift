@@ -73,7 +73,7 @@ package struct SignallingCore: ~Copyable {
     /// How many calls still look for a gateway or ring.
     package var callCount: Int { searchingCount }
 
-    /// From now on new INVITEs are answered 503; what is under way goes on.
+    /// From now on new requests outside dialogs are answered 503; what is under way goes on.
     package mutating func beginDraining() { isDraining = true }
 
     /// Takes in one datagram.

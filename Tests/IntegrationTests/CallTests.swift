@@ -94,6 +94,10 @@ extension IntegrationTests {
                 let records = try tandem.get("/v1/status-records?gateway=gw1").document["items"].elements
                 #expect(Set(records.map { $0["to"].string }) == ["out-of-service", "in-service"])
                 #expect(records.count == 2)
+                let lines = tandem.process.output.components(separatedBy: "\n").filter {
+                    $0.contains("gateway status changed")
+                }
+                #expect(lines.count == 2 && lines.allSatisfy { $0.contains("gw1") }, "\(lines)")
             }
         }
 

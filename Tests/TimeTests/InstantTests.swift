@@ -22,30 +22,3 @@ import Time
         #expect(Duration.seconds(Int64.min).nanoseconds == .min)
     }
 }
-
-@Suite struct WallTimeTests {
-    @Test func `RFC 3339 in UTC with milliseconds, leap days and times before 1970 included`() {
-        let table: [(Int64, String)] = [
-            (0, "1970-01-01T00:00:00.000Z"), (1_767_261_630_000, "2026-01-01T10:00:30.000Z"),
-            (951_782_400_001, "2000-02-29T00:00:00.001Z"), (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
-            (1_709_251_200_000, "2024-03-01T00:00:00.000Z"), (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-            (-1, "1969-12-31T23:59:59.999Z"), (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
-        ]
-        for (milliseconds, text) in table { #expect(WallTime(milliseconds: milliseconds).rfc3339 == text) }
-    }
-
-    @Test func `days follow each other without gap or repeat over 1,200 years`() {
-        var last = ""
-        for day in 0..<438_000 as Range<Int64> where day % 7 == 0 {
-            let text = WallTime(milliseconds: day * 86_400_000).rfc3339
-            #expect(text > last)
-            last = text
-        }
-        #expect(last.hasPrefix("3169-"))
-    }
-
-    @Test func `adding a duration counts milliseconds`() {
-        #expect(WallTime(milliseconds: 5) + .seconds(1) == WallTime(milliseconds: 1005))
-        #expect(WallTime(milliseconds: 5) < WallTime(milliseconds: 6))
-    }
-}
