@@ -109,6 +109,7 @@ enum Bytes {
 
     /// The index of the first such byte from `start` on; `end` when there is none.
     static func first(_ byte: UInt8, in datagram: Span<UInt8>, from start: Int, to end: Int) -> Int {
+        precondition(end <= datagram.count, "a range is checked against its datagram before it is searched")
         var index = start
         let (bytes, pattern) = (datagram.bytes, UInt64(byte) &* Self.lowBits)
         while end - index >= 8 {  // eight at a time: a byte of `rest` is 0 where the wanted one stands
