@@ -3,7 +3,9 @@
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 
-# Debian's names of what the build needs beside a Swift toolchain, and of what the tests and the demonstration need.
+# Debian's names of what a Swift toolchain runs on, of what the build needs beside it, and of what the tests and the
+# demonstration need.
+toolchain_packages=(libcurl4 libedit2 libncurses6 libsqlite3-0 libxml2 tzdata)
 build_packages=(libsqlite3-dev libmicrohttpd-dev pkg-config curl ca-certificates git binutils libstdc++-12-dev)
 test_packages=(sip-tester jq sqlite3)
 
@@ -22,6 +24,10 @@ need_swift() {
         give_up 2 "no Swift toolchain: install Swift 6.3 (https://www.swift.org/install/linux/) and put its 'swift' on PATH"
     local version
     version=$(swift --version 2>/dev/null)
+    if [ -z "$version" ]; then
+        need_packages "${toolchain_packages[@]}"
+        version=$(swift --version 2>/dev/null)
+    fi
     [[ $version =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] ||
         give_up 2 "'swift --version' of $(command -v swift) names no version: is the toolchain complete?"
     if ((BASH_REMATCH[1] < 6 || (BASH_REMATCH[1] == 6 && BASH_REMATCH[2] < 2))); then
