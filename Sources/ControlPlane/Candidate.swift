@@ -236,14 +236,9 @@ extension Candidate {
         }
     }
 
-    /// Names some routes of a plan; when they hide behind very many of other plans, all of them by one name.
     private func routes(in plan: String) -> [String] {
-        guard builder.routeCount(in: plan) > 0 else { return [] }
-        var found: [String] = []
-        for list in builder.lists.keys.sorted() where found.count < Self.referrerLimitCount {
-            let routes = builder.routes(to: list, limit: 10_000).filter { $0.plan == plan }
-            found += routes.map { ResourcePath(route: $0.prefix.description, plan: plan).text }
+        builder.prefixes(in: plan, limit: Self.referrerLimitCount).map {
+            ResourcePath(route: $0.description, plan: plan).text
         }
-        return found.isEmpty ? ["\(ResourceKind.routingPlans.rawValue)/\(plan)/routes"] : found
     }
 }

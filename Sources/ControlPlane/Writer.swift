@@ -124,7 +124,10 @@ final class Writer: Sendable {
 
     /// The batch is on disk: shows it to calls, then to subscribers. Nothing here can fail.
     private func putInForce(_ state: CommittedState, _ snapshot: RoutingSnapshot?, _ status: [StatusChange]) {
-        committed.withLock { $0 = state }
+        var state = state
+        state.builder.settle()
+        let settled = state
+        committed.withLock { $0 = settled }
         if let snapshot { snapshots.swap(to: snapshot) }
         readOnly.withLock { $0 = nil }
         networkManager.noteCommitted(status)

@@ -42,6 +42,9 @@ package final class RoutingSnapshot: Sendable {
     /// How many gateways there are.
     package var gatewayCount: Int { tables.gatewayCount }
 
+    /// How many numbers the lists take, free ones among them.
+    package var listNumberCount: Int { lists.count }
+
     /// The gateway in the first occupied slot behind this index; nil at the end.
     package func gateway(after index: Int) -> SnapshotGateway? {
         guard index + 1 < tables.gateways.count else { return nil }

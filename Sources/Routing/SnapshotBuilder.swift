@@ -18,13 +18,14 @@ package struct SnapshotBuilder: Sendable {
 
     private var plans: [String: PrefixTable] = [RoutingPlan.defaultID: PrefixTable()]
     private var slots: [String: GatewaySlot] = [:]
-    private var slotNumbers = NumberPool(limit: GatewayInformationTable.slotLimitCount)
+    private var rows = RowPool(limitCount: GatewayInformationTable.slotLimitCount)
     private var listNumbers: [String: UInt32] = [:]
     private var listNames: [UInt32: String] = [:]
-    private var listNumberPool = NumberPool(limit: 1 << 24)
+    private var listNumberPool = NumberPool(limitCount: 1 << 24)
     private var routeCounts: [UInt32: Int] = [:]  // by list number
     private var tables: CompiledTables?
     private var compiledLists: [CompiledList?] = []
+    private var compiledPlans: (ids: [String], peers: [CompiledNetwork])?
 
     /// The empty routing data: the plan `default`, nothing else.
     package init() {}
@@ -39,21 +40,25 @@ package struct SnapshotBuilder: Sendable {
         if let old = gateways[gateway.id], old.uri == gateway.uri {
             gateways[gateway.id] = gateway
         } else {
-            guard let index = slotNumbers.take() else { return false }
+            guard let index = rows.take() else { return false }
             removeGateway(gateway.id)
             gateways[gateway.id] = gateway
-            slots[gateway.id] = table.open(UInt16(index))
+            slots[gateway.id] = table.open(index)
         }
         tables = nil
         return true
     }
 
-    /// Takes the gateway out; its row may become another's.
+    /// Takes the gateway out; its row may become another's once the data are settled.
     package mutating func removeGateway(_ id: String) {
         guard gateways.removeValue(forKey: id) != nil else { return }
-        if let slot = slots.removeValue(forKey: id) { slotNumbers.giveBack(UInt32(slot.index)) }
+        if let slot = slots.removeValue(forKey: id) { rows.giveBack(slot.index) }
         tables = nil
     }
+
+    /// The present data are on disk: rows of gateways that were taken out may be given to others from now on. Before, the
+    /// change that took one out may still fail, and to open its row anew would reset a gateway that lives on.
+    package mutating func settle() { rows.settle() }
 
     /// The row of a gateway.
     package func slot(of gateway: String) -> GatewaySlot? { slots[gateway] }
@@ -90,19 +95,27 @@ package struct SnapshotBuilder: Sendable {
     }
 
     /// Puts the peer in or replaces it.
-    package mutating func put(_ peer: IngressPeer) { peers[peer.id] = peer }
+    package mutating func put(_ peer: IngressPeer) {
+        peers[peer.id] = peer
+        compiledPlans = nil
+    }
 
     /// Takes the peer out.
-    package mutating func removePeer(_ id: String) { peers[id] = nil }
+    package mutating func removePeer(_ id: String) {
+        if peers.removeValue(forKey: id) != nil { compiledPlans = nil }
+    }
 
     /// Makes the plan when it is not there.
     package mutating func putPlan(_ id: String) {
-        if plans[id] == nil { plans[id] = PrefixTable() }
+        guard plans[id] == nil else { return }
+        plans[id] = PrefixTable()
+        compiledPlans = nil
     }
 
     /// Takes the plan out with its routes.
     package mutating func removePlan(_ id: String) {
         guard let table = plans.removeValue(forKey: id) else { return }
+        compiledPlans = nil
         table.forEach { _, number in
             routeCounts[number, default: 0] -= 1
             return true
@@ -134,6 +147,17 @@ package struct SnapshotBuilder: Sendable {
     /// How many routes a plan has.
     package func routeCount(in plan: String) -> Int { plans[plan]?.count ?? 0 }
 
+    /// The first prefixes of a plan, at most `limit`.
+    package func prefixes(in plan: String, limit: Int) -> [Prefix] {
+        var found: [Prefix] = []
+        guard limit > 0 else { return found }
+        plans[plan]?.forEach { prefix, _ in
+            found.append(prefix)
+            return found.count < limit
+        }
+        return found
+    }
+
     /// Up to `limit` routes that lead to the list: plan and prefix.
     package func routes(to list: String, limit: Int) -> [(plan: String, prefix: Prefix)] {
         guard let number = listNumbers[list], routeCounts[number, default: 0] > 0 else { return [] }
@@ -154,18 +178,25 @@ package struct SnapshotBuilder: Sendable {
     package mutating func snapshot(revision: Revision) -> RoutingSnapshot {
         let tables = self.tables ?? compile()
         self.tables = tables
+        let (ids, networks) = compiledPlans ?? compilePlans()
+        compiledPlans = (ids, networks)
+        let compiledPlans = ids.compactMap { id in plans[id].map { CompiledPlan(id: id, routes: $0) } }
+        return RoutingSnapshot(
+            revision: revision, plans: compiledPlans, peers: networks, lists: compiledLists, tables: tables)
+    }
+
+    /// The plans by number, and all peers' networks from the longest to the shortest.
+    private func compilePlans() -> (ids: [String], peers: [CompiledNetwork]) {
         let ids = plans.keys.sorted()
         var numbers: [String: PlanNumber] = [:]
         for (index, id) in ids.enumerated() { numbers[id] = PlanNumber(index: index) }
-        let compiledPlans = ids.compactMap { id in plans[id].map { CompiledPlan(id: id, routes: $0) } }
         var networks: [CompiledNetwork] = []
         for peer in peers.values {
             guard let plan = numbers[peer.routingPlan] else { continue }
             networks += peer.networks.map { CompiledNetwork(network: $0, plan: plan) }
         }
         networks.sort { $0.network.prefixLength > $1.network.prefixLength }
-        return RoutingSnapshot(
-            revision: revision, plans: compiledPlans, peers: networks, lists: compiledLists, tables: tables)
+        return (ids, networks)
     }
 
     private mutating func compile() -> CompiledTables {
@@ -212,21 +243,47 @@ package struct SnapshotBuilder: Sendable {
     }
 }
 
-/// Numbers from 0 up, each given to one holder at a time; the one that was given back longest ago comes last, so that a
-/// row rests before it is another's.
+/// The rows of the gateway information table, each given to one gateway at a time. A row that was given back rests
+/// before it is another's: until the data without its gateway are settled, and until no fresh row is left.
+struct RowPool: Sendable {
+    private let limitCount: Int
+    private var next = 0
+    private var free: [UInt16] = []
+    private var resting: [UInt16] = []
+
+    init(limitCount: Int) { self.limitCount = limitCount }
+
+    mutating func take() -> UInt16? {
+        if next < limitCount, let row = UInt16(exactly: next) {
+            next += 1
+            return row
+        }
+        return free.isEmpty ? nil : free.removeFirst()
+    }
+
+    mutating func giveBack(_ row: UInt16) { resting.append(row) }
+
+    mutating func settle() {
+        guard !resting.isEmpty else { return }
+        free += resting
+        resting = []
+    }
+}
+
+/// Numbers from 0 up, each given to one holder at a time. What was given back is used first, so that tables by number
+/// stay as short as they can.
 struct NumberPool: Sendable {
-    private let limit: Int
+    private let limitCount: Int
     private var next: UInt32 = 0
     private var free: [UInt32] = []
 
-    init(limit: Int) { self.limit = limit }
+    init(limitCount: Int) { self.limitCount = limitCount }
 
     mutating func take() -> UInt32? {
-        if Int(next) < limit {
-            next += 1
-            return next - 1
-        }
-        return free.isEmpty ? nil : free.removeFirst()
+        if let number = free.popLast() { return number }
+        guard Int(next) < limitCount else { return nil }
+        next += 1
+        return next - 1
     }
 
     mutating func giveBack(_ number: UInt32) { free.append(number) }
