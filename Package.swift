@@ -101,6 +101,7 @@ let package = Package(
                 "SignallingCore", "SIPTransaction", "SIPMessage", "Probing", "Routing", "Time", "Addressing",
             ], swiftSettings: ours),
 
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: ours),
         .testTarget(name: "TimeTests", dependencies: ["Time", "Addressing"], swiftSettings: ours),
         .testTarget(name: "SIPMessageTests", dependencies: ["SIPMessage", "Addressing"], swiftSettings: ours),
         .testTarget(

@@ -56,8 +56,8 @@ package struct SnapshotBuilder: Sendable {
         tables = nil
     }
 
-    /// The present data are on disk: rows of gateways that were taken out may be given to others from now on. Before, the
-    /// change that took one out may still fail, and to open its row anew would reset a gateway that lives on.
+    /// The present data are on disk: rows of gateways that were taken out may be given to others from now on. Before,
+    /// the change that took one out may still fail, and to open its row anew would reset a gateway that lives on.
     package mutating func settle() { rows.settle() }
 
     /// The row of a gateway.

@@ -9,13 +9,19 @@ package struct WallTime: Comparable, Hashable, Sendable, BitwiseCopyable {
     /// True when the left one comes first.
     package static func < (left: WallTime, right: WallTime) -> Bool { left.milliseconds < right.milliseconds }
 
-    /// The time that lies `duration` later.
+    /// The time that lies `duration` later; at the ends of the range it stays there.
     package static func + (time: WallTime, duration: Duration) -> WallTime {
-        WallTime(milliseconds: time.milliseconds.addingReportingOverflow(duration.milliseconds).partialValue)
+        let (sum, overflow) = time.milliseconds.addingReportingOverflow(duration.milliseconds)
+        return WallTime(milliseconds: overflow ? (duration < .zero ? .min : .max) : sum)
     }
 
-    /// RFC 3339 in UTC with milliseconds: `2026-01-01T10:00:30.000Z`.
+    /// What four digits of a year can say: 0000-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z.
+    private static let writable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+
+    /// RFC 3339 in UTC with milliseconds: `2026-01-01T10:00:30.000Z`. A time that RFC 3339 can't say is the nearest one
+    /// that it can.
     package var rfc3339: String {
+        let milliseconds = min(max(milliseconds, Self.writable.lowerBound), Self.writable.upperBound)
         let day = Self.floorDivide(milliseconds, 86_400_000)
         let inDay = milliseconds - day * 86_400_000
         let (year, month, dayOfMonth) = Self.civil(fromDay: day)

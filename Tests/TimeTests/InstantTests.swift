@@ -20,10 +20,24 @@ import Time
         #expect(Duration.microseconds(1999).milliseconds == 1)
         #expect(Duration.seconds(Int64.max).nanoseconds == .max)
         #expect(Duration.seconds(Int64.min).nanoseconds == .min)
+        #expect((Duration.seconds(9_223_372_036) + .milliseconds(900)).nanoseconds == .max)
+        #expect(Instant(nanoseconds: .max) - Instant(nanoseconds: -1) == .nanoseconds(Int64.max))
+        #expect(Instant(nanoseconds: .min) - Instant(nanoseconds: 1) == .nanoseconds(Int64.min))
     }
 }
 
 @Suite struct WallTimeTests {
+    @Test func `what RFC 3339 can't say is written as the nearest that it can, and sums stay at the ends`() {
+        let table: [(Int64, String)] = [
+            (.min, "0000-01-01T00:00:00.000Z"), (-62_167_219_200_001, "0000-01-01T00:00:00.000Z"),
+            (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"), (-62_167_219_199_999, "0000-01-01T00:00:00.001Z"),
+            (253_402_300_800_000, "9999-12-31T23:59:59.999Z"), (.max, "9999-12-31T23:59:59.999Z"),
+        ]
+        for (milliseconds, text) in table { #expect(WallTime(milliseconds: milliseconds).rfc3339 == text) }
+        #expect(WallTime(milliseconds: .max) + .seconds(1) == WallTime(milliseconds: .max))
+        #expect(WallTime(milliseconds: .min) + .seconds(-1) == WallTime(milliseconds: .min))
+    }
+
     @Test func `RFC 3339 in UTC with milliseconds, leap days and times before 1970 included`() {
         let table: [(Int64, String)] = [
             (0, "1970-01-01T00:00:00.000Z"), (1_767_261_630_000, "2026-01-01T10:00:30.000Z"),
