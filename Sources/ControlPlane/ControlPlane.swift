@@ -83,6 +83,8 @@ package final class ControlPlane: Sendable {
         }
     }
 
+    /// The node that this is.
+    package var node: String { store.node }
     /// The revision that calls follow.
     package var revision: Int64 { snapshots.latest.revision.number }
     /// How many changes wait for the writer.

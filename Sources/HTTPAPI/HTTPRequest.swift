@@ -1,5 +1,6 @@
 import Addressing
 import CMicrohttpd
+import Glibc
 
 /// The header fields that we act on.
 struct RequestHeaders: Sendable {
@@ -13,6 +14,10 @@ struct RequestHeaders: Sendable {
     var ifMatch: String?
     var ifNoneMatch: String?
     var lastEventID: String?
+    /// How often `Host` is given.
+    var hostCount = 0
+    /// How often `Content-Length` is given.
+    var contentLengthCount = 0
 
     /// No field at all.
     init() {}
@@ -27,6 +32,40 @@ struct RequestHeaders: Sendable {
         (transferEncoding, expect) = (field("Transfer-Encoding"), field("Expect"))
         (ifMatch, ifNoneMatch) = (field("If-Match"), field("If-None-Match"))
         lastEventID = field("Last-Event-ID")
+        (hostCount, contentLengthCount) = (Self.count("Host", connection), Self.count("Content-Length", connection))
+    }
+
+    private static func count(_ name: String, _ connection: OpaquePointer) -> Int {
+        var search = (name: name, count: 0)
+        MHD_get_connection_values(
+            connection, .HEADER_KIND,
+            { closure, _, name, _ in
+                guard let closure, let name else { return .YES }
+                let search = closure.assumingMemoryBound(to: (name: String, count: Int).self)
+                if strcasecmp(name, search.pointee.name) == 0 { search.pointee.count += 1 }
+                return .YES
+            }, &search)
+        return search.count
+    }
+
+    /// Throws `malformed` for what two readers could take for two different requests (RFC 9112 sections 3.2 and 6.3):
+    /// the connection ends behind the answer.
+    func checkFraming(version: String) throws(HTTPProblem) {
+        let what: String
+        if hostCount > 1 {
+            what = "Host is given \(hostCount) times"
+        } else if hostCount == 0, version != "HTTP/1.0" {
+            what = "Host is missing"
+        } else if contentLengthCount > 1 {
+            what = "Content-Length is given \(contentLengthCount) times"
+        } else if contentLengthCount > 0, transferEncoding != nil {
+            what = "both Content-Length and Transfer-Encoding are given"
+        } else {
+            return
+        }
+        var problem = HTTPProblem(.malformed, "\(what); it must be given once, and alone (RFC 9112)")
+        problem.headers = [("Connection", "close")]
+        throw problem
     }
 
     /// True when a body follows.

@@ -32,6 +32,19 @@ extension Store: ChangeLog {
         }
     }
 
+    /// Writes what changes nothing, to see whether the disk takes it.
+    package func readOnlyReason() -> String? {
+        do {
+            try writing { db in
+                try db.execute(
+                    sql: "UPDATE boots SET started_at = started_at WHERE boot_id = ?", arguments: [bootID])
+            }
+            return nil
+        } catch {
+            return error.detail
+        }
+    }
+
     /// Nothing was written: which outcome that is.
     private func refusal(of error: any Error, rollingBack db: Database) -> AppendOutcome {
         do { try db.rollback() } catch { return .unknown(reason: "\(path): \(StoreError.text(of: error))") }

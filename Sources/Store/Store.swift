@@ -103,7 +103,7 @@ package final class Store: Sendable {
         do { return try pool.read(body) } catch { throw StoreError(reading: path, error) }
     }
 
-    private func writing<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+    func writing<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         do { return try pool.write(body) } catch { throw StoreError(reading: path, error) }
     }
 
