@@ -220,6 +220,7 @@ extension Candidate {
         }
         switch path.kind {
         case .gateways:
+            guard builder.isMember(path.id) else { return [] }
             let groups = builder.groups.values.filter { $0.members.contains { $0.gateway == path.id } }
             return paths(.gatewayGroups, groups.map(\.id))
         case .gatewayGroups:

@@ -18,6 +18,8 @@ package final class ControlPlane: Sendable {
 
     let store: Store
     let clock: any TimeSource
+    /// The gateways' ids in order, at a revision.
+    let sortedIDs = Mutex<(revision: Revision, ids: [String])?>(nil)
     private let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
 

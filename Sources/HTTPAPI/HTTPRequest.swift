@@ -32,20 +32,22 @@ struct RequestHeaders: Sendable {
         (transferEncoding, expect) = (field("Transfer-Encoding"), field("Expect"))
         (ifMatch, ifNoneMatch) = (field("If-Match"), field("If-None-Match"))
         lastEventID = field("Last-Event-ID")
-        (hostCount, contentLengthCount) = (Self.count("Host", connection), Self.count("Content-Length", connection))
+        let counts = Self.counts(connection)
+        (hostCount, contentLengthCount) = (counts.host, counts.contentLength)
     }
 
-    private static func count(_ name: String, _ connection: OpaquePointer) -> Int {
-        var search = (name: name, count: 0)
+    private static func counts(_ connection: OpaquePointer) -> (host: Int, contentLength: Int) {
+        typealias Counts = (host: Int, contentLength: Int)
+        var counts: Counts = (0, 0)
         MHD_get_connection_values(
             connection, .HEADER_KIND,
             { closure, _, name, _ in
-                guard let closure, let name else { return .YES }
-                let search = closure.assumingMemoryBound(to: (name: String, count: Int).self)
-                if strcasecmp(name, search.pointee.name) == 0 { search.pointee.count += 1 }
+                guard let counts = closure?.assumingMemoryBound(to: Counts.self), let name else { return .YES }
+                if strcasecmp(name, "Host") == 0 { counts.pointee.host += 1 }
+                if strcasecmp(name, "Content-Length") == 0 { counts.pointee.contentLength += 1 }
                 return .YES
-            }, &search)
-        return search.count
+            }, &counts)
+        return counts
     }
 
     /// Throws `malformed` for what two readers could take for two different requests (RFC 9112 sections 3.2 and 6.3):

@@ -6,7 +6,7 @@ internal import Addressing
 /// no rule: references are checked by `ControlPlane` before, and what still leads nowhere is left out of the snapshot.
 package struct SnapshotBuilder: Sendable {
     /// The gateways by id.
-    package private(set) var gateways: [String: Gateway] = [:]
+    package private(set) var gateways = Shelves<Gateway>()
     /// The groups by id.
     package private(set) var groups: [String: GatewayGroup] = [:]
     /// The routing lists by id.
@@ -17,13 +17,16 @@ package struct SnapshotBuilder: Sendable {
     package var planIDs: some Collection<String> { plans.keys }
 
     private var plans: [String: PrefixTable] = [RoutingPlan.defaultID: PrefixTable()]
-    private var slots: [String: GatewaySlot] = [:]
+    private var slots = Shelves<GatewaySlot>()
     private var rows = RowPool(limitCount: GatewayInformationTable.slotLimitCount)
     private var listNumbers: [String: UInt32] = [:]
     private var listNames: [UInt32: String] = [:]
     private var listNumberPool = NumberPool(limitCount: 1 << 24)
     private var routeCounts: [UInt32: Int] = [:]  // by list number
-    private var tables: CompiledTables?
+    private var memberships = Shelves<Int>()  // in how many members a gateway stands
+    private var tables = CompiledTables()
+    private var areGroupsStale = false
+    private var wastedTextBytes = 0
     private var compiledLists: [CompiledList?] = []
     private var compiledPlans: (ids: [String], peers: [CompiledNetwork])?
 
@@ -37,24 +40,32 @@ package struct SnapshotBuilder: Sendable {
     ///
     /// - Returns: false when all rows are taken; nothing changed then.
     package mutating func put(_ gateway: Gateway, in table: GatewayInformationTable) -> Bool {
-        if let old = gateways[gateway.id], old.uri == gateway.uri {
-            gateways[gateway.id] = gateway
+        if let old = gateways[gateway.id], old.uri == gateway.uri, let slot = slots[gateway.id] {
+            show(gateway, in: slot)
         } else {
             guard let index = rows.take() else { return false }
             removeGateway(gateway.id)
-            gateways[gateway.id] = gateway
-            slots[gateway.id] = table.open(index)
+            let slot = table.open(index)
+            slots[gateway.id] = slot
+            show(gateway, in: slot)
         }
-        tables = nil
+        gateways[gateway.id] = gateway
         return true
     }
 
     /// Takes the gateway out; its row may become another's once the data are settled.
     package mutating func removeGateway(_ id: String) {
-        guard gateways.removeValue(forKey: id) != nil else { return }
-        if let slot = slots.removeValue(forKey: id) { rows.giveBack(slot.index) }
-        tables = nil
+        guard gateways[id] != nil else { return }
+        gateways[id] = nil
+        guard let slot = slots[id] else { return }
+        slots[id] = nil
+        rows.giveBack(slot.index)
+        hide(slot)
+        if isMember(id) { areGroupsStale = true }
     }
+
+    /// True when a group has the gateway as a member.
+    package func isMember(_ gateway: String) -> Bool { memberships[gateway] != nil }
 
     /// The present data are on disk: rows of gateways that were taken out may be given to others from now on. Before,
     /// the change that took one out may still fail, and to open its row anew would reset a gateway that lives on.
@@ -65,13 +76,24 @@ package struct SnapshotBuilder: Sendable {
 
     /// Puts the group in or replaces it.
     package mutating func put(_ group: GatewayGroup) {
+        countMembers(of: groups[group.id], by: -1)
         groups[group.id] = group
-        tables = nil
+        countMembers(of: group, by: 1)
+        areGroupsStale = true
     }
 
     /// Takes the group out.
     package mutating func removeGroup(_ id: String) {
-        if groups.removeValue(forKey: id) != nil { tables = nil }
+        guard let group = groups.removeValue(forKey: id) else { return }
+        countMembers(of: group, by: -1)
+        areGroupsStale = true
+    }
+
+    private mutating func countMembers(of group: GatewayGroup?, by step: Int) {
+        for member in group?.members ?? [] {
+            let count = (memberships[member.gateway] ?? 0) + step
+            memberships[member.gateway] = count == 0 ? nil : count
+        }
     }
 
     /// Puts the list in or replaces it. Routes to it stay.
@@ -81,7 +103,7 @@ package struct SnapshotBuilder: Sendable {
             (listNumbers[list.id], listNames[number]) = (number, list.id)
         }
         lists[list.id] = list
-        tables = nil
+        areGroupsStale = true
     }
 
     /// Takes the list out; no route leads to it.
@@ -91,7 +113,7 @@ package struct SnapshotBuilder: Sendable {
             listNames[number] = nil
             listNumberPool.giveBack(number)
         }
-        tables = nil
+        areGroupsStale = true
     }
 
     /// Puts the peer in or replaces it.
@@ -173,11 +195,12 @@ package struct SnapshotBuilder: Sendable {
 
     // MARK: compilation
 
-    /// The snapshot of the present data. Costs in proportion to what changed since the last one: a route alone shares
-    /// all else, a gateway, group or list compiles those three anew.
+    /// The snapshot of the present data. Costs in proportion to what changed since the last one: a route or a gateway
+    /// that no group has shares all else; a group, a list, or a gateway of a group compiles groups and lists anew.
     package mutating func snapshot(revision: Revision) -> RoutingSnapshot {
-        let tables = self.tables ?? compile()
-        self.tables = tables
+        if wastedTextBytes > Self.wasteLimitBytes, wastedTextBytes > tables.text.count / 2 { rewriteText() }
+        if areGroupsStale { compileGroups() }
+        areGroupsStale = false
         let (ids, networks) = compiledPlans ?? compilePlans()
         compiledPlans = (ids, networks)
         let compiledPlans = ids.compactMap { id in plans[id].map { CompiledPlan(id: id, routes: $0) } }
@@ -199,19 +222,41 @@ package struct SnapshotBuilder: Sendable {
         return (ids, networks)
     }
 
-    private mutating func compile() -> CompiledTables {
-        var tables = CompiledTables()
-        for (id, gateway) in gateways {
-            guard let slot = slots[id] else { continue }
-            let start = tables.text.count
-            tables.text += gateway.requestURISuffix.utf8
-            while tables.gateways.count <= Int(slot.index) { tables.gateways.append(nil) }
-            tables.gateways[Int(slot.index)] = SnapshotGateway(
-                id: id, uri: gateway.uri, slot: slot, address: gateway.address, timing: gateway.timing,
-                suffix: start..<tables.text.count)
-            tables.gatewayAddresses.insert(gateway.address.address)
-            tables.gatewayCount += 1
+    private static let wasteLimitBytes = 65_536
+
+    /// Puts the gateway's present form into its row.
+    private mutating func show(_ gateway: Gateway, in slot: GatewaySlot) {
+        hide(slot)
+        let start = tables.text.count
+        tables.text += gateway.requestURISuffix.utf8
+        tables.gateways.set(
+            slot.index,
+            to: SnapshotGateway(
+                id: gateway.id, uri: gateway.uri, slot: slot, address: gateway.address, timing: gateway.timing,
+                suffix: start..<tables.text.count))
+        tables.gatewayAddresses[gateway.address.address, default: 0] += 1
+        if isMember(gateway.id) { areGroupsStale = true }
+    }
+
+    /// Takes the row's gateway out of the tables.
+    private mutating func hide(_ slot: GatewaySlot) {
+        guard let old = tables.gateways[Int(slot.index)] else { return }
+        wastedTextBytes += old.suffix.count
+        let others = (tables.gatewayAddresses[old.address.address] ?? 1) - 1
+        tables.gatewayAddresses[old.address.address] = others > 0 ? others : nil
+        tables.gateways.set(slot.index, to: nil)
+    }
+
+    /// Leaves out of the text what belonged to gateways that have gone or changed.
+    private mutating func rewriteText() {
+        (tables, wastedTextBytes, areGroupsStale) = (CompiledTables(), 0, true)
+        for id in gateways.keys {
+            if let gateway = gateways[id], let slot = slots[id] { show(gateway, in: slot) }
         }
+    }
+
+    private mutating func compileGroups() {
+        (tables.groups, tables.members, tables.entries) = ([], [], [])
         var groupIndices: [String: Int] = [:]
         for (id, group) in groups {
             groupIndices[id] = tables.groups.count
@@ -239,7 +284,6 @@ package struct SnapshotBuilder: Sendable {
             compiledLists[Int(number)] = CompiledList(
                 id: id, entries: first..<tables.entries.count, attemptLimit: list.attemptLimit)
         }
-        return tables
     }
 }
 
