@@ -125,7 +125,7 @@ final class HTTPExchange {
         stage = .answered
         let now = service.clock.now
         watch?.whenGone(nil)
-        watch?.expect(by: now + .seconds(Int64(service.settings.headersTimeoutSeconds)), orElse: nil)
+        watch?.expect(by: now + .seconds(Int64(service.settings.headersTimeoutSeconds) * 2), orElse: nil)
         service.counters.count(method: method, status: status, duration: now - startedAt)
         let isRead = method == "GET" || method == "HEAD" || method == "OPTIONS"
         service.log(

@@ -11,11 +11,14 @@ struct ServeCommand: ParsableCommand {
     var database = "tandem.db"
     @Option(help: ArgumentHelp("Where the API listens.", valueName: "address:port"))
     var api = APIAddress.standard
-    @Option(help: ArgumentHelp("Where the proxy listens; may be given several times.", valueName: "udp:address:port"))
+    @Option(
+        help: ArgumentHelp("Where the proxy listens; may be given several times.", valueName: "udp:address:port"),
+        transform: SIPAddress.parse)
     var proxy: [SIPAddress] = []
     @Option(
         help: ArgumentHelp(
-            "Where the redirect server listens; may be given several times.", valueName: "udp:address:port"))
+            "Where the redirect server listens; may be given several times.", valueName: "udp:address:port"),
+        transform: SIPAddress.parse)
     var redirect: [SIPAddress] = []
     @Option(help: "The IP address that stands in our Via and Record-Route; the bound one by default.")
     var advertise: AdvertisedAddress?
@@ -66,16 +69,20 @@ struct APIAddress: ExpressibleByArgument {
 }
 
 /// `udp:127.0.0.1:5060`, `udp:[::1]:5060`; port 0 means any free one.
-struct SIPAddress: ExpressibleByArgument {
+struct SIPAddress {
     let address: TransportAddress
 
-    init?(argument: String) {
+    @Sendable
+    static func parse(_ argument: String) throws -> SIPAddress {
         let parts = argument.split(separator: ":", maxSplits: 1)
+        if let transport = parts.first, ["tcp", "tls", "ws", "wss", "sctp"].contains(transport) {
+            throw ValidationError("\(argument): \(transport) is not built yet in this version; use udp:ADDRESS:PORT")
+        }
         guard parts.count == 2, parts[0] == "udp", let address = TransportAddress(.udp, hostPort: String(parts[1]))
         else {
-            return nil  // tcp and tls are not built yet
+            throw ValidationError("\(argument): needed is udp:ADDRESS:PORT, such as udp:127.0.0.1:5060")
         }
-        self.address = address
+        return SIPAddress(address: address)
     }
 }
 
