@@ -1,6 +1,7 @@
 import JSON
 import Routing
 package import Store
+import Synchronization
 
 extension ControlPlane {
     /// One object.
@@ -55,6 +56,8 @@ extension ControlPlane {
     /// (and `newest`) in its extensions.
     package func events(after: Int64, types: Set<String>, limit: Int) throws(Refusal) -> Revised<[StoredEvent]> {
         let revision = state.position.revision
+        let key = EventPage.Key(after: after, types: types, limit: limit, newest: try newestEvent())
+        if let page = lastEvents.withLock({ $0 }), page.key == key { return Revised(page.events, revision: revision) }
         let events = try reading { () throws(StoreError) in
             try store.events(after: after, types: types, limit: min(max(limit, 1), Self.pageLimitCount))
         }
@@ -74,12 +77,13 @@ extension ControlPlane {
             refusal.extensions["newest"] = .integer(bounds.newest)
             throw refusal
         }
+        if bounds.newest == key.newest { lastEvents.withLock { $0 = EventPage(key: key, events: events) } }
         return Revised(events, revision: revision)
     }
 
     /// The sequence number of the newest event; 0 before the first.
     package func newestEvent() throws(Refusal) -> Int64 {
-        try reading { () throws(StoreError) in try store.eventBounds().newest }
+        try reading { () throws(StoreError) in try store.newestEventNumber() }
     }
 
     static var pageLimitCount: Int { 1000 }
@@ -94,4 +98,18 @@ extension ControlPlane {
             throw Refusal(.internalError, "The database can't be read: \(error.detail)")
         }
     }
+}
+
+/// The page of events that was read last: after a commit every stream that has come so far asks for the same one.
+struct EventPage: Sendable {
+    /// What was asked, and the newest event at that time.
+    struct Key: Equatable, Sendable {
+        let after: Int64
+        let types: Set<String>
+        let limit: Int
+        let newest: Int64
+    }
+
+    let key: Key
+    let events: [StoredEvent]
 }

@@ -20,6 +20,7 @@ package final class ControlPlane: Sendable {
     let clock: any TimeSource
     /// The gateways' ids in order, at a revision.
     let sortedIDs = Mutex<(revision: Revision, ids: [String])?>(nil)
+    let lastEvents = Mutex<EventPage?>(nil)
     private let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
 

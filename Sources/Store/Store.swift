@@ -19,6 +19,8 @@ package final class Store: Sendable {
     let path: String
     let pool: DatabasePool
     let stored: Mutex<Position>
+    /// The number of the newest event; nil while that must be asked of the file.
+    let newestEvent = Mutex<Int64?>(nil)
     private let lock: DatabaseLock
     private let isClosed = Mutex(false)
 

@@ -57,6 +57,7 @@ import Time
 
     @Test func `when the disk is well again that is seen without a change to try`() async throws {
         let fixture = try ControlPlaneFixture()
+        try await fixture.settle()
         fixture.log.order(.answer(.readOnly(reason: "disk full")))
         let refusal = await fixture.change(try put("gateways/a", #"{"uri":"sip:192.0.2.1"}"#)).refusal
         #expect(refusal?.problem == .readOnly)
