@@ -3,13 +3,15 @@ import Synchronization
 import Time
 
 /// Ends a connection whose client sends or reads too slowly (libmicrohttpd's own time-out is about silence: a byte now
-/// and then would get round it), and tells a parked request that its client has gone (libmicrohttpd does not look at a
-/// suspended connection).
+/// and then would get round it), and sees that a client has gone where libmicrohttpd does not: it does not look at a
+/// suspended connection, and misses an end that comes together with the last bytes.
 final class ConnectionWatch: Sendable {
     private struct State {
         var descriptor: Int32?
         var deadline: Instant?
         var lateAnswer: [UInt8]?
+        /// The client is to send something: when it has closed its side, it never will.
+        var isClientsTurn = true
         var whenGone: (@Sendable () -> Void)?
     }
 
@@ -22,12 +24,12 @@ final class ConnectionWatch: Sendable {
     /// Until when the client must have done what is due.
     ///
     /// - Parameter lateAnswer: what is sent before the connection is shut down; nil when something was sent already.
-    func expect(by deadline: Instant, orElse lateAnswer: [UInt8]?) {
-        state.withLock { ($0.deadline, $0.lateAnswer) = (deadline, lateAnswer) }
+    func expect(by deadline: Instant, orElse lateAnswer: [UInt8]?, isClientsTurn: Bool = true) {
+        state.withLock { ($0.deadline, $0.lateAnswer, $0.isClientsTurn) = (deadline, lateAnswer, isClientsTurn) }
     }
 
     /// Nothing is due.
-    func expectNothing() { state.withLock { ($0.deadline, $0.lateAnswer) = (nil, nil) } }
+    func expectNothing() { state.withLock { ($0.deadline, $0.lateAnswer, $0.isClientsTurn) = (nil, nil, false) } }
 
     /// Calls `body`, from any thread, when the client has closed its side; nil: nobody wants to know any more.
     func whenGone(_ body: (@Sendable () -> Void)?) { state.withLock { $0.whenGone = body } }
@@ -46,9 +48,13 @@ final class ConnectionWatch: Sendable {
                 shutdown(descriptor, Int32(SHUT_RDWR))
                 state.deadline = nil
             }
-            guard let whenGone = state.whenGone, Self.isGone(descriptor) else { return nil }
-            state.whenGone = nil
-            return whenGone
+            guard state.isClientsTurn || state.whenGone != nil, Self.isGone(descriptor) else { return nil }
+            if state.isClientsTurn {
+                shutdown(descriptor, Int32(SHUT_RDWR))
+                state.isClientsTurn = false
+            }
+            defer { state.whenGone = nil }
+            return state.whenGone
         }
         whenGone?()
     }

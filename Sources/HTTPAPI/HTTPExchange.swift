@@ -263,7 +263,7 @@ final class HTTPExchange {
     private func send(_ answer: HTTPAnswer, _ connection: OpaquePointer) -> Bool {
         status = answer.status
         // A client that does not read its answer is waited for as long as one that does not send its body.
-        watch?.expect(by: service.clock.now + service.settings.bodyTimeout, orElse: nil)
+        watch?.expect(by: service.clock.now + service.settings.bodyTimeout, orElse: nil, isClientsTurn: false)
         return HTTPDaemon.queue(answer, headers: commonHeaders(answer.revision) + answer.headers, connection)
     }
 }

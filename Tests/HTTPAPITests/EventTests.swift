@@ -140,6 +140,26 @@ struct EventTests {
         #expect(status == 200)
     }
 
+    @Test func `a client that goes in the middle of its request makes room at once, not when its time is up`() throws {
+        let api = try APIFixture { settings, _ in
+            settings.connectionLimitCount = 8
+            settings.connectionsPerAddressLimitCount = 8
+            settings.headersTimeoutSeconds = 3600
+            settings.bodyTimeout = .seconds(3600)
+        }
+        for number in 0..<8 {
+            let client = try api.client()
+            client.send("PUT /v1/gateways/a HTTP/1.1\r\nHost: localhost\r\n")
+            if number % 2 == 0 { client.send("Content-Length: 100\r\n\r\n{") }
+        }
+        var status: Int?
+        let deadline = TestClock().now + .seconds(30)
+        while status != 200, TestClock().now < deadline {
+            do { status = try api.request("GET", "/livez").status } catch { status = nil }
+        }
+        #expect(status == 200)
+    }
+
     @Test func `stop answers long polls and ends streams at once`() throws {
         let api = try APIFixture()
         let open = try open(api, "/v1/events")
