@@ -37,11 +37,10 @@ let package = Package(
         // The protocol cores: no I/O, no clock, no thread, no random source of their own.
         .target(name: "SIPMessage", dependencies: ["Addressing"], swiftSettings: ours),
         .target(name: "Routing", dependencies: ["Time", "Addressing"], swiftSettings: ours),
-        .target(name: "SIPTransaction", dependencies: ["SIPMessage", "Time", "Addressing"], swiftSettings: ours),
+        .target(name: "SIPTransaction", dependencies: ["SIPMessage", "Time"], swiftSettings: ours),
         .target(name: "Redirect", dependencies: ["SIPMessage", "Routing", "Time", "Addressing"], swiftSettings: ours),
         .target(
-            name: "Proxy", dependencies: ["SIPMessage", "SIPTransaction", "Routing", "Redirect", "Time", "Addressing"],
-            swiftSettings: ours),
+            name: "Proxy", dependencies: ["SIPMessage", "SIPTransaction", "Time", "Addressing"], swiftSettings: ours),
         .target(
             name: "Probing", dependencies: ["SIPMessage", "SIPTransaction", "Routing", "Time", "Addressing"],
             swiftSettings: ours),
@@ -65,12 +64,10 @@ let package = Package(
         .target(
             name: "Store",
             dependencies: [
-                "Routing", "JSON", "Time", "Addressing", .product(name: "GRDB", package: "GRDB.swift"),
+                "Routing", "JSON", "Time", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: ours),
-        .target(
-            name: "NetworkManager", dependencies: ["Routing", "Store", "JSON", "Time", "Addressing"],
-            swiftSettings: ours),
+        .target(name: "NetworkManager", dependencies: ["Routing", "Store", "Time"], swiftSettings: ours),
         .target(
             name: "ControlPlane",
             dependencies: ["Routing", "Store", "NetworkManager", "SIPMessage", "JSON", "Time", "Addressing"],
@@ -90,8 +87,7 @@ let package = Package(
             name: "tandem",
             dependencies: [
                 "HTTPAPI", "ControlPlane", "NetworkManager", "Store", "SignallingIO", "SignallingCore",
-                "SIPTransaction",
-                "Simulation", "Routing", "JSON", "Time", "Addressing",
+                "SIPTransaction", "Simulation", "Routing", "JSON", "Time", "Addressing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: ours),
@@ -101,44 +97,53 @@ let package = Package(
                 "SignallingCore", "SIPTransaction", "SIPMessage", "Probing", "Routing", "Time", "Addressing",
             ], swiftSettings: ours),
 
+        // What the tests of several rooms stand on: a folder, a clock, seeded chance.
+        .target(name: "Fixtures", dependencies: ["Routing", "Time"], path: "Tests/Fixtures", swiftSettings: ours),
+
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: ours),
         .testTarget(name: "TimeTests", dependencies: ["Time", "Addressing"], swiftSettings: ours),
-        .testTarget(name: "SIPMessageTests", dependencies: ["SIPMessage", "Addressing"], swiftSettings: ours),
+        .testTarget(
+            name: "SIPMessageTests", dependencies: ["SIPMessage", "Addressing", "Fixtures"], swiftSettings: ours),
         .testTarget(
             name: "SIPTransactionTests", dependencies: ["SIPTransaction", "SIPMessage", "Time"], swiftSettings: ours),
-        .testTarget(name: "RoutingTests", dependencies: ["Routing", "Time", "Addressing"], swiftSettings: ours),
+        .testTarget(
+            name: "RoutingTests", dependencies: ["Routing", "Time", "Addressing", "Fixtures"], swiftSettings: ours),
         .testTarget(
             name: "SignallingCoreTests",
             dependencies: [
-                "SignallingCore", "Simulation", "Proxy", "Redirect", "Probing", "SIPTransaction", "SIPMessage",
-                "Routing", "Time", "Addressing",
+                "SignallingCore", "Simulation", "Probing", "SIPTransaction", "Routing", "Time", "Addressing",
             ], swiftSettings: ours),
         .testTarget(
             name: "SignallingIOTests",
             dependencies: [
                 "SignallingIO", "SignallingCore", "SIPTransaction", "Probing", "Routing", "Time", "Addressing",
-                "CSignalling",
+                "CSignalling", "Fixtures",
             ], swiftSettings: ours),
         .testTarget(
             name: "ControlPlaneTests",
-            dependencies: ["ControlPlane", "NetworkManager", "Store", "Routing", "JSON", "Time", "Addressing"],
+            dependencies: [
+                "ControlPlane", "NetworkManager", "Store", "Routing", "JSON", "Time", "Addressing", "Fixtures",
+            ],
             swiftSettings: ours),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["Store", "Routing", "JSON", "Time", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "Store", "Routing", "JSON", "Time", "Fixtures", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: ours),
         .testTarget(
             name: "NetworkManagerTests",
-            dependencies: ["NetworkManager", "Store", "Routing", "JSON", "Time", "Addressing"],
+            dependencies: ["NetworkManager", "Store", "Routing", "JSON", "Time", "Addressing", "Fixtures"],
             swiftSettings: ours),
         .testTarget(
             name: "HTTPAPITests",
             dependencies: [
                 "HTTPAPI", "ControlPlane", "NetworkManager", "Store", "Routing", "JSON", "Time", "Addressing",
+                "Fixtures",
             ],
             swiftSettings: ours),
         // The real binary on free ports, with the programs that users have: curl, sipp.
-        .testTarget(name: "IntegrationTests", dependencies: ["tandem"], swiftSettings: ours),
+        .testTarget(name: "IntegrationTests", dependencies: ["tandem", "Fixtures"], swiftSettings: ours),
         // What the code base itself must keep to: import direction, banned words, lengths, documentation.
         .testTarget(name: "TidyTests", swiftSettings: ours),
     ]

@@ -33,6 +33,11 @@ package struct IPAddress: Hashable, Sendable, BitwiseCopyable {
     /// 127.0.0.0/8 or ::1.
     package var isLoopback: Bool { family == .ipv4 ? low >> 24 == 127 : high == 0 && low == 1 }
 
+    /// Many hosts: 224.0.0.0/4, ff00::/8, or 255.255.255.255, which is every host of a network.
+    package var isMulticast: Bool {
+        family == .ipv4 ? low >> 28 == 0xE || low == 0xFFFF_FFFF : high >> 56 == 0xFF
+    }
+
     /// 0.0.0.0 or ::.
     package var isUnspecified: Bool { high == 0 && low == 0 }
 

@@ -4,12 +4,6 @@ import Routing
 import Store
 import Time
 
-// How this room works. A request becomes a `Change` and goes through `ControlPlane.submit` into the `Inbox`, which
-// any thread may fill. The one thread of `Writer` takes what waits, evaluates each change on a `Candidate` (all
-// routing data as they will be, beside the live ones), appends one batch to the change log, swaps the snapshot, tells
-// the network manager, and only then calls whoever waits. Reads go past the writer: objects come from the store,
-// look-ups from the snapshot, status from the table.
-
 /// The routing data as a batch of changes will make them: the committed state, and over it what the batch changed.
 ///
 /// What comes of an operation depends on the base, the operations and the time that is handed in, and on nothing

@@ -7,6 +7,12 @@ package import Store
 import Synchronization
 package import Time
 
+// How this room works. A request becomes a `Change` and goes through `ControlPlane.submit` into the `Inbox`, which
+// any thread may fill. The one thread of `Writer` takes what waits, evaluates each change on a `Candidate` (all
+// routing data as they will be, beside the live ones), appends one batch to the change log, swaps the snapshot, tells
+// the network manager, and only then calls whoever waits. Reads go past the writer: objects come from the store,
+// look-ups from the snapshot, status from the table.
+
 /// The one writer: validates, commits, builds, swaps, announces; and answers what is asked about the routing data.
 package final class ControlPlane: Sendable {
     /// What workers read.

@@ -37,7 +37,7 @@ struct GatewayAddress {
         guard uri.headers.isEmpty else { throw Unfit(reason: "a gateway's URI has no headers (?...)") }
         try Self.check(parameters: bytes[uri.parameters.lowerBound..<uri.parameters.upperBound])
         guard let address = uri.address else { throw Unfit(reason: "a host name is \(Self.notBuilt)") }
-        guard !address.isUnspecified, !Self.isMulticast(address) else {
+        guard !address.isUnspecified, !address.isMulticast else {
             throw Unfit(reason: "no address of one gateway")
         }
         self.address = TransportAddress(.udp, address, port: uri.port ?? 5060)
@@ -52,13 +52,6 @@ struct GatewayAddress {
             case _ where part.hasPrefix("transport="): throw Unfit(reason: "\(part) is \(notBuilt)")
             default: throw Unfit(reason: "the URI parameter \(part) is \(notBuilt)")
             }
-        }
-    }
-
-    private static func isMulticast(_ address: IPAddress) -> Bool {
-        switch address.family {
-        case .ipv4: address.low >> 28 == 0xE || address.low == 0xFFFF_FFFF
-        case .ipv6: address.high >> 56 == 0xFF
         }
     }
 }

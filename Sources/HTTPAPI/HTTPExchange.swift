@@ -127,6 +127,8 @@ final class HTTPExchange {
         watch?.whenGone(nil)
         watch?.expect(by: now + .seconds(Int64(service.settings.headersTimeoutSeconds) * 2), orElse: nil)
         service.counters.count(method: method, status: status, duration: now - startedAt)
+        // Who tries to change routing is worth a line, and each change costs a write to the disk anyway; reads come by
+        // the thousand, and /metrics counts them.
         let isRead = method == "GET" || method == "HEAD" || method == "OPTIONS"
         service.log(
             status >= 500 ? .error : isRead ? .debug : .info, "request",

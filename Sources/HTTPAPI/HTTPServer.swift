@@ -5,6 +5,15 @@ import Glibc
 import Synchronization
 package import Time
 
+// How this room works.
+//
+//     socket -> libmicrohttpd's thread -> HTTPExchange -> Endpoint -> ControlPlane -> HTTPAnswer -> socket
+//
+// One thread of libmicrohttpd waits for all connections and runs every handler; reads are answered on it at once. A
+// change parks its connection (`Parking`), and whoever finishes the change wakes it: no HTTP thread waits for the disk.
+// Event streams and long polls park in the same way and are woken by the network manager or by `Timekeeper`, the room's
+// one other thread. C pointers stay in `HTTPDaemon` and `Parking`.
+
 /// The HTTP side of Tandem (API sections 2 to 9).
 package final class HTTPServer: Sendable {
     private struct Running: @unchecked Sendable {

@@ -1,14 +1,5 @@
 package import Addressing
 
-// How the room works.
-//
-//     socket -> libmicrohttpd's thread -> HTTPExchange -> Endpoint -> ControlPlane -> HTTPAnswer -> socket
-//
-// One thread of libmicrohttpd waits for all connections and runs every handler; reads are answered on it at once. A
-// change parks its connection (`Parking`), and whoever finishes the change wakes it: no HTTP thread waits for the disk.
-// Event streams and long polls park in the same way and are woken by the network manager or by `Timekeeper`, the room's
-// one other thread. C pointers stay in `HTTPDaemon` and `Parking`.
-
 /// Where and within which limits the API is served (API section 9).
 package struct HTTPSettings: Sendable {
     /// The address to bind. Another than a loopback address needs tokens; the process refuses it without them.

@@ -35,20 +35,6 @@ package struct PrometheusText: Sendable {
         add(name, "gauge", help, name + Self.text(of: labels) + " " + Self.text(of: value))
     }
 
-    /// A distribution: `buckets` holds upper bounds in rising order with the count of all observations up to each.
-    package mutating func histogram(
-        _ name: String, _ help: String, labels: [(name: String, value: String)] = [],
-        buckets: [(upperBound: Double, count: UInt64)], sum: Double, count: UInt64
-    ) {
-        for bucket in buckets {
-            let bound = Self.text(of: labels + [("le", Self.text(of: bucket.upperBound))])
-            add(name, "histogram", help, "\(name)_bucket\(bound) \(bucket.count)")
-        }
-        add(name, "histogram", help, "\(name)_bucket\(Self.text(of: labels + [("le", "+Inf")])) \(count)")
-        add(name, "histogram", help, "\(name)_sum\(Self.text(of: labels)) \(Self.text(of: sum))")
-        add(name, "histogram", help, "\(name)_count\(Self.text(of: labels)) \(count)")
-    }
-
     /// The whole text.
     package var text: String {
         var text = ""

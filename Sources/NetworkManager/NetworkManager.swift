@@ -6,8 +6,8 @@ package import Time
 // How this room works. Whoever changes a row of the gateway information table hands the transition to `receive`, from
 // any thread. `StatusLedger` puts the transitions of each gateway in the order of its change counts and makes status
 // changes of them, which wait in a queue for the one writer (`takePending`, then `noteCommitted` or `giveBack`).
-// `sweep`, which the owner calls every half second, puts gateways back whose time value is reached, and compares the
-// ledger with the table: the table is right, so a change whose transition never came is made up from it. After a commit
+// `sweep`, which the owner calls four times a second, puts gateways back whose time value is reached, and compares
+// the ledger with the table, which is right: a change whose transition never came is made up from it. After a commit
 // the writer calls `announce`, which wakes the subscribers; they read the events from the store themselves.
 
 /// Receives every status change, hands it to the writer and wakes whoever waits for events.
@@ -18,6 +18,7 @@ package final class NetworkManager: Sendable {
     private let state: Mutex<State>
     private let subscribers = Subscribers()
     private let wakeWriter = Mutex<(@Sendable () -> Void)?>(nil)
+    private let tell = Mutex<(@Sendable (StatusChange) -> Void)?>(nil)
 
     private struct State {
         var ledger: StatusLedger
@@ -37,40 +38,38 @@ package final class NetworkManager: Sendable {
     /// A transition of a gateway that is gone from the latest snapshot is dropped.
     package func receive(_ transitions: [StatusTransition]) {
         guard !transitions.isEmpty else { return }
-        let hasPending = state.withLock { state in
-            let snapshot = snapshots.latest
-            let before = state.pending.count
+        collect { state, snapshot in
             for transition in transitions {
                 guard let gateway = snapshot.gateway(in: transition.slot) else { continue }
                 state.ledger.receive(transition, of: gateway, describe(snapshot), into: &state.pending)
             }
-            return state.pending.count > before
         }
-        if hasPending { callWriter() }
     }
 
     /// Records time values that are reached (the method, step 3) and reconciles with the table: a change whose
-    /// transition was lost is made up for. Called at least every half second, by one thread.
+    /// transition was lost is made up for. Called four times a second, by one thread.
     package func sweep() {
         let now = clock.now
         let due = snapshots.latest.gateways.compactMap { table.recoverIfDue($0.slot, now: now) }
         receive(due)
-        let hasPending = state.withLock { state in
-            let snapshot = snapshots.latest
-            let before = state.pending.count
+        collect { state, snapshot in
             state.ledger.keepOnly { snapshot.gateway(in: $0) != nil }
             for gateway in snapshot.gateways {
                 state.ledger.reconcile(
                     gateway, with: table.status(of: gateway.slot), at: now, describe(snapshot), into: &state.pending)
             }
-            return state.pending.count > before
         }
-        if hasPending { callWriter() }
     }
 
     /// What `wakeWriter` was set to is called whenever something begins to wait for the writer.
     package func onPending(_ wakeWriter: @escaping @Sendable () -> Void) {
         self.wakeWriter.withLock { $0 = wakeWriter }
+    }
+
+    /// `tell` is called with each status change as it is found, before it is on disk and whether or not the disk takes
+    /// it, from any thread. Must not block.
+    package func onChange(_ tell: @escaping @Sendable (StatusChange) -> Void) {
+        self.tell.withLock { $0 = tell }
     }
 
     /// The writer takes what waits, in order, at most so many.
@@ -123,9 +122,16 @@ package final class NetworkManager: Sendable {
     /// How many status changes wait for the writer.
     package var pendingCount: Int { state.withLock { $0.pending.count } }
 
-    private func callWriter() {
-        let wake = wakeWriter.withLock { $0 }
-        wake?()
+    /// Lets `body` append to what waits; tells of what it appended, and wakes the writer for it.
+    private func collect(_ body: (inout State, RoutingSnapshot) -> Void) {
+        let found = state.withLock { state in
+            let before = state.pending.count
+            body(&state, snapshots.latest)
+            return Array(state.pending[before...])
+        }
+        guard !found.isEmpty else { return }
+        if let wake = wakeWriter.withLock({ $0 }) { wake() }
+        if let tell = tell.withLock({ $0 }) { for change in found { tell(change) } }
     }
 
     private func describe(_ snapshot: RoutingSnapshot) -> StatusLedger.Description {

@@ -21,18 +21,25 @@ package struct ForwardedRequest {
     package var advertised: TransportAddress
     /// What stands in the Request-URI.
     package var requestURI: RequestURI
-    /// How many Route values, from the top, were ours and are consumed.
+    /// How many Route values, from the top, are not passed on: those that were ours, or all.
     package var consumedRoutes: Int
     /// The mark for a Record-Route of ours; nil for none.
     package var recordRoute: UInt64?
+    /// Our address on the caller's side where that is another one: it gets a Record-Route of its own below the other
+    /// (RFC 5658 section 3), so that each side sees an address that it can reach.
+    package var ingress: TransportAddress?
+    /// What tells a loop (`LoopMark`); nil within a dialog, which is not routed.
+    package var loopMark: UInt64?
 
     /// How a request leaves.
     package init(
         branch: Branch, branchKey: KeyedHash.Key, advertised: TransportAddress, requestURI: RequestURI,
-        consumedRoutes: Int, recordRoute: UInt64?
+        consumedRoutes: Int, recordRoute: UInt64?, ingress: TransportAddress? = nil,
+        loopMark: UInt64? = nil
     ) {
         (self.branch, self.branchKey, self.advertised) = (branch, branchKey, advertised)
         (self.requestURI, self.consumedRoutes, self.recordRoute) = (requestURI, consumedRoutes, recordRoute)
+        (self.ingress, self.loopMark) = (ingress, loopMark)
     }
 
     /// Appends the whole request: Request-URI, our Via and Record-Route on top, the upstream Via completed with
@@ -45,11 +52,8 @@ package struct ForwardedRequest {
         output.append(" SIP/2.0\r\n")
         writeVia(into: &output)
         if let recordRoute {
-            output.append("Record-Route: <sip:")
-            output.append(hostPort: advertised)
-            output.append(";lr;m=")
-            output.append(hex: recordRoute, digits: 16)
-            output.append(">\r\n")
+            Self.writeRecordRoute(advertised, mark: recordRoute, into: &output)
+            if let ingress { Self.writeRecordRoute(ingress, mark: recordRoute, into: &output) }
         }
         if request.maxForwards == nil { output.append("Max-Forwards: 70\r\n") }
         var routesLeft = consumedRoutes
@@ -73,9 +77,13 @@ package struct ForwardedRequest {
     }
 
     /// Appends the CANCEL of the request as it was sent (section 9.1): its Request-URI, its top Via alone, its Route
-    /// set.
-    package func writeCancel(of request: Message, in datagram: Span<UInt8>, into output: inout OutputBuffer) {
-        writeHead("CANCEL", of: request, in: datagram, into: &output) { $0.append(datagram, request.to) }
+    /// set, and the Reason fields of the caller's own CANCEL as they came, with their line ends.
+    package func writeCancel(
+        of request: Message, in datagram: Span<UInt8>, reason: [UInt8], into output: inout OutputBuffer
+    ) {
+        writeHead("CANCEL", of: request, in: datagram, extra: reason, into: &output) {
+            $0.append(datagram, request.to)
+        }
     }
 
     /// Appends the ACK for a final response other than 2xx (section 17.1.1.3): the request's Request-URI, top Via and
@@ -87,7 +95,8 @@ package struct ForwardedRequest {
     }
 
     private func writeHead(
-        _ method: StaticString, of request: Message, in datagram: Span<UInt8>, into output: inout OutputBuffer,
+        _ method: StaticString, of request: Message, in datagram: Span<UInt8>, extra: [UInt8] = [],
+        into output: inout OutputBuffer,
         to writeTo: (inout OutputBuffer) -> Void
     ) {
         output.append(method)
@@ -109,6 +118,7 @@ package struct ForwardedRequest {
         for field in request.fields where field.name == .route {
             writeRoutes(field, dropping: &routesLeft, in: datagram, into: &output)
         }
+        output.append(extra)
         output.append("Content-Length: 0\r\n\r\n")
     }
 
@@ -123,9 +133,23 @@ package struct ForwardedRequest {
         }
     }
 
+    private static func writeRecordRoute(
+        _ address: TransportAddress, mark: UInt64, into output: inout OutputBuffer
+    ) {
+        output.append("Record-Route: <sip:")
+        output.append(hostPort: address)
+        output.append(";lr;m=")
+        output.append(hex: mark, digits: 16)
+        output.append(">\r\n")
+    }
+
     private func writeVia(into output: inout OutputBuffer) {
         output.append("Via: SIP/2.0/UDP ")
         output.append(hostPort: advertised)
+        if let loopMark {
+            output.append(";l=")
+            output.append(hex: loopMark, digits: 16)
+        }
         output.append(";branch=")
         branch.write(into: &output, key: branchKey)
         output.append("\r\n")

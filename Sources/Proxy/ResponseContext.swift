@@ -47,7 +47,8 @@ package struct ResponseContext: Sendable {
         case forwardKept
         /// Answer upstream with a response of our own.
         case respond(status: Int)
-        /// End the search without an answer (RFC 4320 section 4.2: no 408 to a request other than INVITE).
+        /// End the search without an answer (RFC 4320 section 4.2: no 408 to a request other than INVITE, whoever made
+        /// it).
         case abandon
         /// What the target did, for the gateway information table.
         case observe(target: Int, Observation)
@@ -164,7 +165,7 @@ package struct ResponseContext: Sendable {
         switch best.isOwn {
         case _ where isCancelled && (best.isOwn || FailureCauses.movesOn(best.status)):
             actions.append(.respond(status: 487))
-        case true where !isInvite && best.status == 408: actions.append(.abandon)
+        case _ where !isInvite && best.status == 408: actions.append(.abandon)
         case true: actions.append(.respond(status: best.status == 503 ? 500 : best.status))
         // §16.7 step 6: what a gateway says of itself is not what we say of ourselves.
         case false where best.status == 503: actions.append(.respond(status: 500))
@@ -212,8 +213,8 @@ private struct Best {
     /// Made up by us for a target that sent none.
     let isOwn: Bool
 
-    /// 6xx before all; then what the caller can act on; then the lowest class; a received one before ours; the later
-    /// one.
+    /// 6xx before all; then what the caller can act on; then the lowest class; a received one that may go on as it is
+    /// before ours and before 503; the later one.
     static func isBetter(_ status: Int, isOwn: Bool, than best: Best?) -> Bool {
         guard let best else { return true }
         return rank(status, isOwn) <= rank(best.status, best.isOwn)
@@ -223,7 +224,7 @@ private struct Best {
         switch status {
         case 600...: 0
         case 401, 407, 415, 420, 484: 1
-        default: status / 100 * 10 + (isOwn ? 1 : 0)
+        default: status / 100 * 10 + (isOwn || status == 503 ? 1 : 0)
         }
     }
 }

@@ -38,7 +38,8 @@ package enum RouteMark {
         return hash.finish()
     }
 
-    private static func hexadecimal(_ datagram: Span<UInt8>, _ range: ByteRange) -> UInt64? {
+    /// Sixteen lower-case digits.
+    static func hexadecimal(_ datagram: Span<UInt8>, _ range: ByteRange) -> UInt64? {
         guard range.count == 16 else { return nil }
         var value: UInt64 = 0
         for index in range.lowerBound..<range.upperBound {

@@ -11,8 +11,12 @@ package import Time
 package enum RoutingInformation: Equatable, Sendable {
     /// The targets are in the target set.
     case targets
-    /// There is none: status code, reason phrase for the response, seconds for Retry-After.
+    /// There is none: the status code of the response, and seconds for its Retry-After.
     case failure(status: Int, retryAfterSeconds: Int64?)
+
+    /// A longer user part is nobody's number (414): each Contact of a redirection repeats it, and a small request must
+    /// not make a large answer.
+    private static let userLimitBytes = 256
 
     /// Routes a request by one snapshot (the method, step 3): who asks decides the plan, the user part of the
     /// Request-URI the route, the Call-ID the draw among equals.
@@ -29,6 +33,7 @@ package enum RoutingInformation: Equatable, Sendable {
         } catch {
             return .failure(status: 400, retryAfterSeconds: nil)
         }
+        guard user.count <= userLimitBytes else { return .failure(status: 414, retryAfterSeconds: nil) }
         let number = DialledNumber(user: datagram.extracting(user.lowerBound..<user.upperBound))
         let draw = CallDraw.number(for: datagram.extracting(request.callID.lowerBound..<request.callID.upperBound))
         switch snapshot.select(number, in: plan, draw: draw, status: table, now: now, into: &set) {

@@ -82,12 +82,14 @@ package final class GatewayInformationTable: Sendable {
     }
 
     /// In-service, whatever the time value. Nil when it is so already or the gateway has gone.
+    ///
+    /// - Parameter mayEnd: asked of the very word that is replaced: false leaves the gateway out.
     package func putBack(
         _ slot: GatewaySlot, cause: StatusCause, now: Instant, reporter: StatusReporter,
-        sipStatus: UInt16 = 0, callID: ShortText = ShortText()
+        sipStatus: UInt16 = 0, callID: ShortText = ShortText(), where mayEnd: (StatusWord) -> Bool = { _ in true }
     ) -> StatusTransition? {
         change(slot, now, reporter, sipStatus, callID) { word in
-            word.status == .inService ? nil : (.inService, cause, nil)
+            word.status == .outOfService && mayEnd(word) ? (.inService, cause, nil) : nil
         }
     }
 
@@ -99,8 +101,11 @@ package final class GatewayInformationTable: Sendable {
         }
     }
 
+    // What is counted for a gateway that has gone is dropped: its successor in the row is not blamed, nor praised.
+
     /// Counts an attempt that the gateway answered. It vetoes the probes that were missed before (API section 6).
     package func countAnswer(_ slot: GatewaySlot) {
+        guard status(of: slot).generation == slot.generation else { return }
         let row = rows[slot.index]
         row.pointee.answered.wrappingAdd(1, ordering: .relaxed)
         if row.pointee.consecutiveFailures.load(ordering: .relaxed) != 0 {
@@ -113,6 +118,7 @@ package final class GatewayInformationTable: Sendable {
 
     /// Counts an attempt in which the gateway failed.
     package func countFailure(_ slot: GatewaySlot) {
+        guard status(of: slot).generation == slot.generation else { return }
         let row = rows[slot.index]
         row.pointee.failed.wrappingAdd(1, ordering: .relaxed)
         row.pointee.consecutiveFailures.wrappingAdd(1, ordering: .relaxed)
@@ -122,6 +128,7 @@ package final class GatewayInformationTable: Sendable {
     package func noteProbe(
         _ slot: GatewaySlot, at now: Instant, sipStatus: UInt16, roundTrip: Duration, isAcknowledged: Bool
     ) -> UInt32 {
+        guard status(of: slot).generation == slot.generation else { return 0 }
         let row = rows[slot.index]
         let microseconds = UInt64(clamping: roundTrip.nanoseconds / 1000)
         row.pointee.lastProbeAt.store(now.nanoseconds, ordering: .relaxed)

@@ -1,5 +1,12 @@
 package import Addressing
 
+// How this room works. `ControlPlane` keeps a `SnapshotBuilder`, a value: it puts gateways, groups, lists, plans,
+// routes and peers into it and takes them out. `SnapshotBuilder.snapshot(revision:)` compiles a `RoutingSnapshot`,
+// which never changes again, and `SnapshotCell.swap` shows it to the workers. A worker pins the snapshot for one batch
+// of datagrams (`SnapshotCell.Reader.withSnapshot`), calls `RoutingSnapshot.select`, and keeps what it needs in its own
+// `TargetSet`. Live status is beside all snapshots in the `GatewayInformationTable`, whose rows any thread may read and
+// change.
+
 /// The immutable, compiled form of all routing data at one revision. Nodes refer to each other by index; nothing in it
 /// is ever written again, so any thread may read it.
 package final class RoutingSnapshot: Sendable {

@@ -113,7 +113,7 @@ extension RoutingSnapshot {
     /// Appends the gateways that a call tries, in order, to `set`, and puts gateways whose time value is reached back
     /// in-service on the way (the method, step 3): those changes are in `set.recovered`.
     ///
-    /// - Parameter draw: decides among equals; the same draw, the same order. A keyed hash of the Call-ID serves.
+    /// - Parameter draw: decides among equals; the same draw, the same order. `CallDraw` makes it of the Call-ID.
     package func select(
         _ number: DialledNumber, in plan: PlanNumber, draw: UInt64, status table: GatewayInformationTable, now: Instant,
         into set: inout TargetSet
@@ -151,8 +151,7 @@ extension RoutingSnapshot {
             var drawn: UInt64 = 0
             for _ in first..<end {
                 let next = drawEntry(first..<end, &drawn, &draw)
-                walk.take(
-                    tables.groups[tables.entries[next].group], self, tables.entries[next].group, table, &reasons, &set)
+                walk.take(tables.groups[tables.entries[next].group], self, table, &reasons, &set)
             }
             first = end
         }
@@ -193,7 +192,7 @@ private struct Walk {
     var earliest: Instant?
 
     mutating func take(
-        _ group: CompiledGroup, _ snapshot: RoutingSnapshot, _ number: Int, _ table: GatewayInformationTable,
+        _ group: CompiledGroup, _ snapshot: RoutingSnapshot, _ table: GatewayInformationTable,
         _ reasons: inout some Explanation, _ set: inout TargetSet
     ) {
         for index in group.members {
@@ -218,7 +217,7 @@ private struct Walk {
                 reasons.leftOut(member, group: group, because: "duplicate", status: status, in: snapshot)
                 continue
             }
-            set.append(member, group: number, text: snapshot.tables.text)
+            set.append(member, text: snapshot.tables.text)
             reasons.took(member, group: group, in: snapshot)
         }
     }

@@ -42,11 +42,12 @@ package final class SnapshotCell: Sendable {
     /// Frees the superseded snapshots that every reader has passed, and returns how many still wait.
     @discardableResult
     package func reclaim() -> Int {
-        var oldest = UInt64.max
-        for index in 0..<min(readerCount.load(ordering: .sequentiallyConsistent), Self.readerLimitCount) {
-            oldest = min(oldest, announced[index].load(ordering: .sequentiallyConsistent))
-        }
         let (freed, waiting) = retired.withLock { list -> ([RoutingSnapshot], Int) in
+            // Looked at under the lock: what another thread retires after the look must not be freed by it.
+            var oldest = UInt64.max
+            for index in 0..<min(readerCount.load(ordering: .sequentiallyConsistent), Self.readerLimitCount) {
+                oldest = min(oldest, announced[index].load(ordering: .sequentiallyConsistent))
+            }
             let freed = list.filter { $0.epoch <= oldest }.map(\.snapshot)
             list.removeAll { $0.epoch <= oldest }
             return (freed, list.count)

@@ -6,8 +6,6 @@ package struct TargetSet: Sendable {
     package struct Target: Sendable, BitwiseCopyable {
         /// The gateway's row in the gateway information table.
         package let slot: GatewaySlot
-        /// The group that it was taken from; a number of the snapshot.
-        package let group: GroupNumber
         /// Where the request goes.
         package let address: TransportAddress
         /// The predetermined times.
@@ -44,21 +42,16 @@ package struct TargetSet: Sendable {
         "sip:\(user)" + String(decoding: text[target.suffix], as: UTF8.self)
     }
 
-    mutating func append(_ member: CompiledMember, group: Int, text snapshotText: [UInt8]) {
+    mutating func append(_ member: CompiledMember, text snapshotText: [UInt8]) {
         let start = UInt32(truncatingIfNeeded: text.count)
         text += snapshotText[Int(member.suffixStart)..<Int(member.suffixEnd)]
         targets.append(
             Target(
-                slot: member.slot, group: GroupNumber(index: group), address: member.address, timing: member.timing,
-                suffixStart: start, suffixEnd: UInt32(truncatingIfNeeded: text.count)))
+                slot: member.slot, address: member.address, timing: member.timing, suffixStart: start,
+                suffixEnd: UInt32(truncatingIfNeeded: text.count)))
     }
 
     func contains(_ slot: GatewaySlot) -> Bool { targets.contains { $0.slot == slot } }
 
     mutating func noteRecovery(_ transition: StatusTransition) { recovered.append(transition) }
-}
-
-/// A group of one snapshot.
-package struct GroupNumber: Hashable, Sendable, BitwiseCopyable {
-    let index: Int
 }

@@ -1,3 +1,8 @@
+// How this room works. `Message.parse` reads a datagram once and notes where its parts lie (`ByteRange`); nothing is
+// copied. What lies in a part is read when somebody asks: `SIPURI`, `NameAddress`, `ParameterIterator`,
+// `ValueIterator`, `Via`. What goes out is written into an `OutputBuffer`, mostly as pieces of what came in. A range
+// belongs to the datagram that it was made from.
+
 /// One received SIP message as ranges of its datagram (RFC 3261 section 7). Reused from datagram to datagram, so that
 /// nothing is allocated in the steady state.
 ///
@@ -124,6 +129,11 @@ package struct Message: Sendable {
         }
         status = Int(number)
         reasonPhrase = ByteRange(min(code.upperBound + 1, line.upperBound), line.upperBound)
+        // As in a header field: a CR alone ends a line for some readers.
+        for index in reasonPhrase.lowerBound..<reasonPhrase.upperBound where datagram[index] == Self.cr {
+            note(.startLine, index)
+            break
+        }
     }
 
     private mutating func readRequestLine(_ datagram: Span<UInt8>, _ line: ByteRange, method: ByteRange) {
@@ -181,19 +191,28 @@ package struct Message: Sendable {
     private mutating func endOfField(_ datagram: Span<UInt8>, from start: Int) -> Int? {
         var position = start
         while position < datagram.count {
-            let byte = datagram[position]
-            position += 1
-            if byte == Self.cr, position < datagram.count, datagram[position] != Self.lf {
-                // A CR alone ends a line for some readers: whatever hides behind it must not be passed on.
-                note(.fieldLine, position - 1)
-            }
-            guard byte == Self.lf else { continue }
+            let end = Bytes.first(Self.lf, in: datagram, from: position, to: datagram.count)
+            checkReturns(datagram, from: position, to: end)
+            guard end < datagram.count else { return nil }
+            position = end + 1
             let isFolded =
                 position < datagram.count
                 && (datagram[position] == UInt8(ascii: " ") || datagram[position] == UInt8(ascii: "\t"))
             if !isFolded { return position }
         }
         return nil
+    }
+
+    /// A CR alone ends a line for some readers: whatever hides behind it must not be passed on. `end` is where an LF
+    /// stands, or the end of the datagram.
+    private mutating func checkReturns(_ datagram: Span<UInt8>, from start: Int, to end: Int) {
+        var position = start
+        while true {
+            position = Bytes.first(Self.cr, in: datagram, from: position, to: end)
+            guard position + 1 < end else { return }
+            note(.fieldLine, position)
+            position += 1
+        }
     }
 
     private mutating func readField(_ datagram: Span<UInt8>, _ line: ByteRange) {

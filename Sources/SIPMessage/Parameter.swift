@@ -56,15 +56,7 @@ package struct ParameterIterator {
         return ByteRange(start, position)
     }
 
-    private static func isValue(_ byte: UInt8) -> Bool {
-        if Bytes.isToken(byte) { return true }
-        switch byte {
-        case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: "?"),
-            UInt8(ascii: "&"), UInt8(ascii: "$"), UInt8(ascii: "@"), UInt8(ascii: "("), UInt8(ascii: ")"):
-            return true
-        default: return byte >= 0x80
-        }
-    }
+    private static func isValue(_ byte: UInt8) -> Bool { byte >= 0x80 || ByteSet.parameterValue.contains(byte) }
 
     private mutating func quoted(_ datagram: Span<UInt8>) -> ByteRange? {
         let start = position

@@ -37,6 +37,7 @@ package enum ReasonPhrase {
         case 405: "Method Not Allowed"
         case 408: "Request Timeout"
         case 413: "Request Entity Too Large"
+        case 414: "Request-URI Too Long"
         case 416: "Unsupported URI Scheme"
         case 420: "Bad Extension"
         case 480: "Temporarily Unavailable"

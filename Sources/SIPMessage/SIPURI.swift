@@ -45,6 +45,9 @@ package struct SIPURI: Sendable, BitwiseCopyable {
         var uri = SIPURI(scheme: Bytes.equalIgnoringCase(datagram, name, "tel") ? .tel : .other)
         guard uri.scheme == .tel else { return uri }
         guard !rest.isEmpty else { throw Malformed(offset: rest.lowerBound) }
+        // The subscriber becomes the user part of a SIP URI (§19.1.6), where an `@` would name another host.
+        let at = Bytes.first(UInt8(ascii: "@"), in: datagram, from: rest.lowerBound, to: rest.upperBound)
+        guard at == rest.upperBound else { throw Malformed(offset: at) }
         uri.userinfo = rest
         return uri
     }

@@ -32,7 +32,16 @@ package struct KeyedHash: Sendable {
     package mutating func update(_ datagram: Span<UInt8>, _ range: ByteRange) {
         let end = min(range.upperBound, datagram.count)
         guard range.lowerBound < end else { return }
-        for index in range.lowerBound..<end { feed(datagram[index]) }
+        var index = range.lowerBound
+        let bytes = datagram.bytes
+        while end - index >= 8 {
+            update(UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)))
+            index += 8
+        }
+        while index < end {
+            feed(datagram[index])
+            index += 1
+        }
     }
 
     /// Feeds the eight bytes of a number, the lowest first.

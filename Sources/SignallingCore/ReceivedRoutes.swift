@@ -53,6 +53,8 @@ struct ReceivedRoutes {
 
     private static func address(of uri: SIPURI) -> TransportAddress? {
         guard uri.scheme == .sip, let address = uri.address, uri.transport ?? .udp == .udp else { return nil }
+        // Sent to "no address", a datagram reaches this very host.
+        guard !address.isUnspecified, !address.isMulticast else { return nil }
         return TransportAddress(.udp, address, port: uri.port ?? 5060)
     }
 }

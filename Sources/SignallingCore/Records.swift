@@ -105,13 +105,15 @@ struct ContextRecord {
     var text: [UInt8]
     /// Where a request within a dialog goes.
     var dialogDestination: TransportAddress?
-    /// Route values at the top that were ours.
+    /// Route values at the top that are not passed on.
     var consumedRoutes: Int
     /// The mark of our Record-Route; nil: none.
     var recordRoute: UInt64?
     /// The best final response so far, as it would go upstream.
     var kept: [UInt8]
     var keptStatus: Int
+    /// The Reason fields of the caller's CANCEL, with their line ends.
+    var cancelReason: [UInt8]
     /// The client transaction of each target that was tried.
     var clients: [ClientRecord.Handle]
     var liveClientCount: Int
@@ -124,7 +126,7 @@ struct ContextRecord {
 extension TimerToken {
     /// What a timer belongs to.
     enum Owner: UInt64 {
-        case server, client, cancel, context, probing, recovery
+        case server, client, cancel, context, probing
     }
 
     /// owner: 4 bits | timer: 4 bits | generation: 24 bits | slot: 32 bits

@@ -86,7 +86,7 @@ extension SignallingCore {
         let handle = takeClient(machine, .attempt(context, target: target), destination, egress)
         contexts[context].clients.append(handle)
         contexts[context].liveClientCount += 1
-        counters.attempts &+= 1
+        if record != nil { counters.attempts &+= 1 }
         if target > 0 { counters.failovers &+= 1 }
         let isReachable = egress != nil
         drive(
@@ -233,8 +233,9 @@ extension SignallingCore {
 
     private mutating func sendCancel(_ handle: ClientRecord.Handle, _ actions: inout SignallingActions) {
         guard case .attempt(let context, let target) = clients[handle].purpose else { return }
+        let reason = contexts.contains(context) ? contexts[context].cancelReason : []
         write(handle, context, target, &actions) { forwarded, request, datagram, _, output in
-            forwarded.writeCancel(of: request, in: datagram, into: &output)
+            forwarded.writeCancel(of: request, in: datagram, reason: reason, into: &output)
         }
     }
 
@@ -266,13 +267,22 @@ extension SignallingCore {
             contexts[context].targets.indices.contains(target)
             ? .target(suffix: contexts[context].text[contexts[context].targets[target].suffix]) : .original
         let listener = clients[handle].listener
+        let source = contexts[context].source
+        var loopMark: UInt64?
+        if case .target = uri {
+            loopMark = LoopMark.make(
+                for: request, in: original.span, from: source.address, key: settings.routeSecret)
+        }
         let forwarded = ForwardedRequest(
             branch: Branch(worker: settings.worker, slot: handle.slot, generation: handle.generation),
             branchKey: settings.workerSecret, advertised: settings.listeners[Int(listener.index)].advertised,
             requestURI: uri, consumedRoutes: contexts[context].consumedRoutes,
-            recordRoute: contexts[context].recordRoute)
+            recordRoute: contexts[context].recordRoute,
+            ingress: listener == contexts[context].listener
+                ? nil : settings.listeners[Int(contexts[context].listener.index)].advertised,
+            loopMark: loopMark)
         let start = actions.bytes.count
-        body(forwarded, request, original.span, contexts[context].source, &actions.bytes)
+        body(forwarded, request, original.span, source, &actions.bytes)
         actions.datagrams.append(
             .init(
                 start: start, count: actions.bytes.count - start, destination: clients[handle].destination,

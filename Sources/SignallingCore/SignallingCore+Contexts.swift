@@ -15,7 +15,7 @@ extension SignallingCore {
         _ routes: ReceivedRoutes, _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
         let server = makeServer(request, datagram, key, arrival)
-        if let status = refusal(of: request, datagram) {
+        if let status = refusal(of: request, datagram, arrival) {
             answer(server, status, to: request, datagram, arrival, &actions)
             return
         }
@@ -37,14 +37,20 @@ extension SignallingCore {
             }
         }
         if request.method == .invite { answer(server, 100, to: request, datagram, arrival, &actions) }
-        let context = makeContext(request, datagram, server, arrival, set, destination, routes.ownCount)
+        // A request that is routed by its number goes nowhere else: no Route that its sender made up leaves with it.
+        let consumedRoutes = destination == nil ? Int.max : routes.ownCount
+        let context = makeContext(request, datagram, server, arrival, set, destination, consumedRoutes)
         servers[server].context = context
         drive(context, .begin, arrival.now, &actions)
     }
 
     /// Why a request is not forwarded at all (§16.3): the status of the answer, or nil.
-    private func refusal(of request: Message, _ datagram: Span<UInt8>) -> Int? {
+    private func refusal(of request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival) -> Int? {
         if request.maxForwards == 0 { return 483 }
+        // With our fields on top it would not fit into a datagram, and no gateway is to blame for that.
+        if datagram.count > Self.forwardedLimitBytes { return 513 }
+        let source = arrival.source.address
+        if LoopMark.isPresent(in: request, datagram, from: source, key: settings.routeSecret) { return 482 }
         if request.first(.proxyRequire) != nil { return 420 }
         do {
             return try SIPURI.parse(datagram, request.requestURI).scheme == .other ? 416 : nil
@@ -64,7 +70,8 @@ extension SignallingCore {
         let handle = contexts.take {
             ContextRecord(
                 machine: machine, server: server, original: [], source: arrival.source, targets: [], text: [],
-                dialogDestination: nil, consumedRoutes: 0, recordRoute: nil, kept: [], keptStatus: 0, clients: [],
+                dialogDestination: nil, consumedRoutes: 0, recordRoute: nil, kept: [], keptStatus: 0,
+                cancelReason: [], clients: [],
                 liveClientCount: 0, upstream: arrival.source, listener: arrival.listener, callID: ShortText())
         }
         searchingCount += 1
@@ -75,6 +82,7 @@ extension SignallingCore {
         contexts[handle].server = server
         contexts[handle].original.removeAll(keepingCapacity: true)
         datagram.withUnsafeBufferPointer { contexts[handle].original.append(contentsOf: $0) }
+        heldByteCount += datagram.count
         contexts[handle].source = arrival.source
         contexts[handle].targets.removeAll(keepingCapacity: true)
         contexts[handle].targets += set.targets
@@ -86,6 +94,7 @@ extension SignallingCore {
         contexts[handle].recordRoute = destination == nil ? mark : nil
         contexts[handle].kept.removeAll(keepingCapacity: true)
         contexts[handle].keptStatus = 0
+        contexts[handle].cancelReason.removeAll(keepingCapacity: true)
         contexts[handle].clients.removeAll(keepingCapacity: true)
         contexts[handle].liveClientCount = 0
         contexts[handle].upstream = servers[server].destination
@@ -115,6 +124,10 @@ extension SignallingCore {
         guard contexts.contains(handle), contexts[handle].machine.isEnded, contexts[handle].liveClientCount == 0 else {
             return
         }
+        heldByteCount -= contexts[handle].original.count
+        // Memory for usual requests is kept for the next tenant, memory for huge ones is not.
+        if contexts[handle].original.count > Self.keptLimitBytes { contexts[handle].original = [] }
+        if contexts[handle].kept.count > Self.keptLimitBytes { contexts[handle].kept = [] }
         contexts.giveBack(handle)
     }
 
@@ -194,21 +207,22 @@ extension SignallingCore {
         _ observation: ResponseContext.Observation, _ target: Int, _ handle: ContextRecord.Handle, _ now: Instant,
         _ actions: inout SignallingActions
     ) {
+        // Within a dialog nobody is tried: whom it reaches was settled by the call.
+        guard target < contexts[handle].targets.count else { return }
         switch observation {
         case .noResponse: counters.attemptsUnanswered &+= 1
         case .transportError: counters.attemptsUnreachable &+= 1
         case .answered, .failureResponse: break
         }
-        guard target < contexts[handle].targets.count else { return }
         let gateway = contexts[handle].targets[target]
         let callID = contexts[handle].callID
         let transition: StatusTransition?
         switch observation {
         case .answered:
             table.countAnswer(gateway.slot)
-            transition =
-                ProbeVerdict.isOverruledByAnswer(table.status(of: gateway.slot))
-                ? table.putBack(gateway.slot, cause: .callAnswered, now: now, reporter: .call, callID: callID) : nil
+            transition = table.putBack(
+                gateway.slot, cause: .callAnswered, now: now, reporter: .call, callID: callID,
+                where: ProbeVerdict.isOverruledByAnswer)
         case .noResponse:
             table.countFailure(gateway.slot)
             transition = table.takeOut(

@@ -59,7 +59,9 @@ extension SignallingCore {
             switch verdict {
             case .keep: nil
             case .putBack:
-                table.putBack(slot, cause: .probeAnswered, now: now, reporter: .probe, sipStatus: status)
+                table.putBack(
+                    slot, cause: .probeAnswered, now: now, reporter: .probe, sipStatus: status,
+                    where: ProbeVerdict.isOverruledByAnswer)
             case .takeOut(let cause):
                 table.takeOut(slot, until: now + hold, cause: cause, now: now, reporter: .probe, sipStatus: status)
             }

@@ -93,7 +93,8 @@ extension SignallingCore {
     ) {
         counters.cancelsReceived &+= 1
         let key = ServerTransactionKey(of: request, in: datagram, as: .invite, key: settings.workerSecret)
-        guard let server = serverHandles[key] else {
+        // §22.1: from the hop that sent the INVITE and nobody else, who would have to know its branch.
+        guard let server = serverHandles[key], servers[server].destination.address == arrival.source.address else {
             if isKnown(arrival.source.address, snapshot) {
                 answerStatelessly(481, to: request, datagram, arrival, &actions)
             } else {
@@ -104,7 +105,19 @@ extension SignallingCore {
         }
         answerStatelessly(200, to: request, datagram, arrival, &actions)
         if let context = servers[server].context, contexts.contains(context) {
+            if !contexts[context].machine.isCancelled { keepReason(of: request, datagram, for: context) }
             drive(context, .cancel, arrival.now, &actions)
+        }
+    }
+
+    /// The CANCEL towards the gateway is another request than this one, made when the gateway can hear it; why the
+    /// caller hung up goes along (API section 10).
+    private mutating func keepReason(
+        of request: Message, _ datagram: Span<UInt8>, for context: ContextRecord.Handle
+    ) {
+        for field in request.fields where field.name == .reason {
+            guard contexts[context].cancelReason.count + field.line.count <= 1024 else { return }
+            contexts[context].cancelReason += OutputBuffer.copy(of: datagram, field.line)
         }
     }
 
@@ -124,7 +137,9 @@ extension SignallingCore {
             answerStatelessly(isDraining ? 503 : 200, to: request, datagram, arrival, &actions)
             return
         }
-        if !isWithinDialog, isDraining || searchingCount >= settings.callLimitCount {
+        let isRefused = !isWithinDialog && (isDraining || searchingCount >= settings.callLimitCount)
+        if isRefused || servers.liveCount >= settings.transactionLimitCount || heldByteCount >= settings.heldLimitBytes
+        {
             counters.shed &+= 1
             answerStatelessly(503, to: request, datagram, arrival, &actions)
             return
@@ -156,7 +171,7 @@ extension SignallingCore {
             responseBytes.removeAll()
             writeResponse(
                 status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source,
-                toTag: settings.redirectTag(request, datagram), server: settings.serverName, into: &responseBytes
+                toTag: ownTag(request, datagram), server: settings.serverName, into: &responseBytes
             ) { RedirectResponse.writeContacts(set, for: request, in: datagram, into: &$0) }
             answer(server, status, arrival.now, &actions)
             return
@@ -193,15 +208,5 @@ extension SignallingCore {
         let bits = hash.finish()
         return Branch(
             worker: settings.worker, slot: .max, generation: UInt32(truncatingIfNeeded: bits))
-    }
-}
-
-extension SignallingSettings {
-    /// The To tag of an answer that may make a dialog: the same for the same request.
-    func redirectTag(_ request: Message, _ datagram: Span<UInt8>) -> UInt64 {
-        var hash = KeyedHash(workerSecret)
-        hash.update(datagram, request.callID)
-        hash.update(UInt64(request.cSeqNumber))
-        return hash.finish()
     }
 }

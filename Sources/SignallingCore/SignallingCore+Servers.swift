@@ -59,6 +59,7 @@ extension SignallingCore {
         }
         if servers[handle].isTerminated {
             serverHandles[servers[handle].key] = nil
+            if servers[handle].response.count > Self.keptLimitBytes { servers[handle].response = [] }
             servers.giveBack(handle)
         }
     }
@@ -97,12 +98,12 @@ extension SignallingCore {
     /// Answers without a transaction: the same request gets the same answer again (RFC 3261 section 8.2.7).
     mutating func answerStatelessly(
         _ status: Int, to request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival,
-        extra: (inout OutputBuffer) -> Void = { _ in }, _ actions: inout SignallingActions
+        _ actions: inout SignallingActions
     ) {
         let start = actions.bytes.count
         writeResponse(
             status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source,
-            toTag: ownTag(request, datagram), server: settings.serverName, into: &actions.bytes, extraFields: extra)
+            toTag: ownTag(request, datagram), server: settings.serverName, into: &actions.bytes)
         counters.responsesSent &+= 1
         actions.datagrams.append(
             .init(

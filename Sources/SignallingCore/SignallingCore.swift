@@ -27,7 +27,14 @@ package struct SignallingCore: ~Copyable {
     var isDraining = false
     /// Response contexts whose search goes on.
     var searchingCount = 0
+    /// Bytes of the requests that live response contexts hold.
+    var heldByteCount = 0
     var probeSchedule: ProbeSchedule
+
+    /// A request that is longer is not forwarded: UDP over IPv4 takes 65,507 bytes, and we add up to about a thousand.
+    static var forwardedLimitBytes: Int { 64_000 }
+    /// A freed record keeps no array that is longer than this.
+    static var keptLimitBytes: Int { 8192 }
 
     /// What has been counted since the beginning.
     package internal(set) var counters = SignallingCounters()
@@ -43,15 +50,13 @@ package struct SignallingCore: ~Copyable {
     var retryAfterSeconds: Int64?
     var decisionBuffers: [[ResponseContext.Action]] = []
 
-    /// A core without a call. Worker 0 arms the timers of its first probe and of its first look for reached time
-    /// values.
+    /// A core without a call. Worker 0 arms the timer of its first probe.
     package init(
         settings: SignallingSettings, table: GatewayInformationTable, now: Instant,
         into actions: inout SignallingActions
     ) {
         (self.settings, self.table) = (settings, table)
         probeSchedule = ProbeSchedule(settings.probing)
-        if settings.worker == 0 { armRecovery(now, &actions) }
         if settings.worker == 0, settings.probing.interval > .zero,
             settings.listeners.contains(where: { $0.role == .proxy })
         {
@@ -68,7 +73,7 @@ package struct SignallingCore: ~Copyable {
     /// How many calls still look for a gateway or ring.
     package var callCount: Int { searchingCount }
 
-    /// From now on new INVITEs are answered 503; what is under way goes on.
+    /// From now on new requests outside dialogs are answered 503; what is under way goes on.
     package mutating func beginDraining() { isDraining = true }
 
     /// Takes in one datagram.
@@ -117,7 +122,6 @@ package struct SignallingCore: ~Copyable {
             guard contexts.contains(handle) else { return }
             drive(handle, .timerC, now, &actions)
         case .probing: probeNext(snapshot, now, &actions)
-        case .recovery: recoverDue(snapshot, now, &actions)
         case nil: break
         }
     }

@@ -30,7 +30,7 @@ package struct SignallingCounters: Sendable {
     package var everyGatewayOut: UInt64 = 0
     /// New requests refused while draining or over the limit of live calls (503).
     package var shed: UInt64 = 0
-    /// Requests sent to a target.
+    /// Requests sent to a gateway of a target set; those within a dialog are none.
     package var attempts: UInt64 = 0
     /// Attempts that were the second or a later one of their request.
     package var failovers: UInt64 = 0
@@ -73,7 +73,7 @@ package struct SignallingCounters: Sendable {
         body("tandem_requests_refused_total", "reason=\"every-gateway-out\"", refused, everyGatewayOut)
         body("tandem_requests_refused_total", "reason=\"overload\"", refused, shed)
         body("tandem_redirects_total", "", "Calls answered with targets by the redirect role.", redirected)
-        body("tandem_attempts_total", "", "Requests sent to a target.", attempts)
+        body("tandem_attempts_total", "", "Requests sent to a gateway that was selected for them.", attempts)
         body("tandem_failovers_total", "", "Attempts after the first of their request.", failovers)
         let failed: StaticString = "Attempts without a response, by cause."
         body("tandem_attempts_failed_total", "cause=\"no-response\"", failed, attemptsUnanswered)

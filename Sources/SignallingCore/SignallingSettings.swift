@@ -44,6 +44,10 @@ package struct SignallingSettings: Sendable {
     package var probing = ProbeSettings()
     /// More live response contexts than this: new calls get 503.
     package var callLimitCount = 200_000
+    /// More live server transactions than this, which may be of calls that are over: new requests get 503.
+    package var transactionLimitCount = 2_000_000
+    /// More bytes of requests under way than this: new requests get 503.
+    package var heldLimitBytes = 1 << 29
 
     /// Settings for the given listeners; all else has its default.
     package init(

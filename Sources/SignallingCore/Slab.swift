@@ -1,8 +1,9 @@
 /// Records at numbered places that are used again: a handle names a place and the generation of its tenant, so that
 /// what outlives a record (a timer, a response) finds nothing instead of its successor.
 ///
-/// A freed record stays in its place with whatever memory its arrays have; the next tenant makes use of it.
-struct Slab<Record> {
+/// Places lie in chunks that never move, so that a worker that grows under load does not stop to copy what it has. A
+/// freed record stays in its place with whatever memory its arrays have; the next tenant makes use of it.
+struct Slab<Record>: ~Copyable {
     /// One tenant of one place.
     struct Handle: Hashable, Sendable, BitwiseCopyable {
         let slot: UInt32
@@ -11,44 +12,71 @@ struct Slab<Record> {
     }
 
     static var generationMask: UInt32 { 0xFF_FFFF }
+    private static var placesPerChunk: Int { 1024 }
 
-    private var records: [Record] = []
-    private var generations: [UInt32] = []  // odd: taken
+    private struct Place {
+        var generation: UInt32  // odd: taken
+        var record: Record
+    }
+
+    private var chunks: [UnsafeMutablePointer<Place>] = []
+    /// Places that were ever taken; all before it are initialised.
+    private var count = 0
     private var free: [UInt32] = []
 
     /// How many places are taken.
     private(set) var liveCount = 0
 
+    init() {}
+
+    deinit {
+        for (number, chunk) in chunks.enumerated() {
+            chunk.deinitialize(count: min(Self.placesPerChunk, count - number * Self.placesPerChunk))
+            chunk.deallocate()
+        }
+    }
+
     /// Takes a place: a freed one as it was left, or a new one with what `make` gives.
     mutating func take(_ make: () -> Record) -> Handle {
         liveCount += 1
         if let slot = free.popLast() {
-            let generation = (generations[Int(slot)] &+ 1) & Self.generationMask
-            generations[Int(slot)] = generation
+            let place = place(slot)
+            let generation = (place.pointee.generation &+ 1) & Self.generationMask
+            place.pointee.generation = generation
             return Handle(slot: slot, generation: generation)
         }
-        records.append(make())
-        generations.append(1)
-        return Handle(slot: UInt32(truncatingIfNeeded: records.count - 1), generation: 1)
+        let (chunk, inChunk) = count.quotientAndRemainder(dividingBy: Self.placesPerChunk)
+        if chunk == chunks.count { chunks.append(.allocate(capacity: Self.placesPerChunk)) }
+        (chunks[chunk] + inChunk).initialize(to: Place(generation: 1, record: make()))
+        count += 1
+        return Handle(slot: UInt32(truncatingIfNeeded: count - 1), generation: 1)
     }
 
     /// Gives the place back. A handle whose tenant has gone changes nothing.
     mutating func giveBack(_ handle: Handle) {
         guard contains(handle) else { return }
-        generations[Int(handle.slot)] = (generations[Int(handle.slot)] &+ 1) & Self.generationMask
+        let place = place(handle.slot)
+        place.pointee.generation = (place.pointee.generation &+ 1) & Self.generationMask
         free.append(handle.slot)
         liveCount -= 1
     }
 
     /// True while the tenant is there.
     func contains(_ handle: Handle) -> Bool {
-        handle.slot < UInt32(truncatingIfNeeded: generations.count)
-            && generations[Int(handle.slot)] == handle.generation & Self.generationMask && handle.generation & 1 == 1
+        guard Int(handle.slot) < count, handle.generation & 1 == 1 else { return false }
+        return place(handle.slot).pointee.generation == handle.generation & Self.generationMask
     }
 
     /// The record of a handle that `contains` has just affirmed.
     subscript(handle: Handle) -> Record {
-        _read { yield records[Int(handle.slot)] }
-        _modify { yield &records[Int(handle.slot)] }
+        _read { yield place(handle.slot).pointee.record }
+        nonmutating _modify { yield &place(handle.slot).pointee.record }
+    }
+
+    /// Any slot below `count` has its chunk; the array checks the rest.
+    @inline(__always)
+    private func place(_ slot: UInt32) -> UnsafeMutablePointer<Place> {
+        let (chunk, inChunk) = Int(slot).quotientAndRemainder(dividingBy: Self.placesPerChunk)
+        return chunks[chunk] + inChunk
     }
 }

@@ -3,6 +3,14 @@ package import Routing
 package import SignallingCore
 import Synchronization
 
+// How this room works. `DataPlane` binds every socket, one a listener and worker, before any thread runs; the kernel
+// spreads datagrams over the sockets of one address by their source and port (SO_REUSEPORT). Each `Worker` is one
+// thread with a `SignallingCore`, a timer wheel and buffers of its own (`WorkerLoop`): it waits, pins one routing
+// snapshot for the batch, receives up to 64 datagrams a socket, fires due timers and sends what came of it. What is
+// for another worker goes through that one's `Mailbox`; status changes go through the worker's `TransitionRing` to
+// the one observer thread; counts are published ten times a second. Nothing else is shared, and no worker ever waits
+// for anything but its sockets.
+
 /// The signalling of a process: its workers, their sockets, and the way of what they see to the rest.
 package final class DataPlane: Sendable {
     /// What was really bound, in the order of the settings; ports that were left open are filled in.
@@ -99,13 +107,12 @@ package final class DataPlane: Sendable {
         }
     }
 
-    /// How many transactions and calls are alive, up to 100 ms ago. A worker that was told to drain and has not heard
-    /// it yet counts as one, so that 0 after `beginDraining` means drained.
-    package var liveCount: Int {
-        workers.reduce(0) { sum, worker in
+    /// True when every worker has heard `beginDraining` and none has a call that looks for a gateway or rings, up to
+    /// 100 ms ago.
+    package var isDrained: Bool {
+        workers.allSatisfy { worker in
             let numbers = worker.published.withLock { $0 }
-            let isDeaf = worker.isDraining.load(ordering: .acquiring) && !numbers.isDraining
-            return sum + numbers.liveCount + (isDeaf ? 1 : 0)
+            return numbers.isDraining && numbers.callCount == 0
         }
     }
 

@@ -63,6 +63,8 @@ package struct DataPlaneSettings: Sendable {
         settings.probing = probing
         // Overload: the kernel spreads callers evenly enough that each worker may keep its share by itself.
         settings.callLimitCount = max(1, callLimitCount / count)
+        settings.transactionLimitCount = max(1, settings.transactionLimitCount / count)
+        settings.heldLimitBytes = max(1, settings.heldLimitBytes / count)
         return settings
     }
 }

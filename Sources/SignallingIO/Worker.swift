@@ -12,7 +12,6 @@ final class Worker: Sendable {
         var io = SignallingIOCounters()
         var callCount = 0
         var transactionCount = 0
-        var liveCount = 0
         var isDraining = false
     }
 

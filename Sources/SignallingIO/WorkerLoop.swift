@@ -241,8 +241,7 @@ struct WorkerLoop: ~Copyable {
         guard hasUnpublished, now >= publishedAt + Self.publishInterval else { return }
         let numbers = Worker.Numbers(
             signalling: core.counters, io: counters, callCount: core.callCount,
-            transactionCount: core.liveCount + core.clientCount,
-            liveCount: core.liveCount, isDraining: isDraining)
+            transactionCount: core.liveCount + core.clientCount, isDraining: isDraining)
         shared.published.withLock { $0 = numbers }
         (publishedAt, hasUnpublished) = (now, false)
     }

@@ -49,7 +49,6 @@ struct SimulatedCaller {
     }
 
     private var inviteBranch: String { "z9hG4bKsim-\(number)-i" }
-    private var cancelLimit: Duration { .seconds(32) }
 
     // MARK: time
 

@@ -7,6 +7,8 @@ import Time
 
 // Who and what stands in the world, and what goes wrong in it.
 extension Simulation {
+    private static var sweepInterval: Duration { .milliseconds(250) }
+
     static func gatewayName(_ number: Int) -> String { "g\(number)" }
 
     mutating func makeGateways() {
@@ -87,6 +89,16 @@ extension Simulation {
             events.push(.mode(number, .answering), at: now + settings.span + .seconds(60))
         }
         events.push(.drain, at: now + settings.span + .seconds(700))
+        events.push(.sweep, at: now + Self.sweepInterval)
+    }
+
+    /// The network manager's part: time values that are reached while no call comes (API section 6).
+    mutating func sweep() {
+        var output = VirtualWorker.Output()
+        output.transitions = snapshot.gateways.compactMap { table.recoverIfDue($0.slot, now: now) }
+        take(output)
+        guard now < Self.origin + settings.span + .seconds(700) else { return }
+        events.push(.sweep, at: now + Self.sweepInterval)
     }
 
     /// Random bytes, or a damaged INVITE, from a peer or from a stranger.

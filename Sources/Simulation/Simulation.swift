@@ -38,6 +38,7 @@ package struct Simulation {
         case mode(Int, SimulatedGateway.Mode)
         case unreachable(TransportAddress)
         case changeRouting
+        case sweep
         case noise(Int)
         case drain
     }
@@ -119,6 +120,7 @@ package struct Simulation {
         case .unreachable(let address):
             for worker in workers { take(worker.transportFailed(to: address, snapshot: snapshot, now: now)) }
         case .changeRouting: changeRouting()
+        case .sweep: sweep()
         case .noise(let number): sendNoise(number)
         case .drain: for worker in workers { worker.beginDraining() }
         }
@@ -175,7 +177,7 @@ package struct Simulation {
         take(output)
     }
 
-    private mutating func take(_ output: VirtualWorker.Output) {
+    mutating func take(_ output: VirtualWorker.Output) {
         for transition in output.transitions {
             report.transitions += 1
             report.digest(Int64(transition.after.cause?.rawValue ?? 0))

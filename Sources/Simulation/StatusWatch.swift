@@ -23,6 +23,11 @@ struct StatusWatch {
         if let last = lastWord[slot], last != transition.before {
             violations.append("a change of gateway \(slot.index) that does not follow the one before")
         }
+        if transition.after.cause == .timeValueReached, let due = transition.before.timeValue,
+            transition.at - due >= .seconds(1)
+        {
+            violations.append("the time value of gateway \(slot.index) was reached a second before it was recorded")
+        }
         lastWord[slot] = transition.after
         outSince[slot] = transition.after.status == .outOfService ? transition.at : nil
     }

@@ -38,6 +38,11 @@ struct DatabaseFile {
         return DatabaseLock(descriptor)
     }
 
+    /// Refuses a file that is not there or may not be read; SQLite's words for both are the same.
+    func checkReadable() throws(StoreError) {
+        guard access(resolvedPath, R_OK) == 0 else { throw unusable("it can't be read", errno) }
+    }
+
     /// Makes an empty file that only its owner may read when there is none. Returns false when the file is empty: a new
     /// database.
     func makeIfMissing() throws(StoreError) -> Bool {

@@ -24,7 +24,7 @@ enum ObjectTable: String {
     }
 
     /// The id as it stands in the table: the catch-all as the empty prefix.
-    func stored(_ id: String) -> String { self == .routes && id == Self.catchAll ? "" : id }
+    func stored(_ id: String) -> String { self == .routes && id == Prefix.catchAllName ? "" : id }
 
     /// Where the object of that path lies: the values of `scope` and `name`.
     static func place(of path: ResourcePath) -> (scope: String, name: String) {
@@ -33,7 +33,9 @@ enum ObjectTable: String {
 
     /// The path that scope and name stand for.
     func path(_ scope: String, _ name: String) throws -> ResourcePath {
-        guard self == .objects else { return ResourcePath(route: name.isEmpty ? Self.catchAll : name, plan: scope) }
+        guard self == .objects else {
+            return ResourcePath(route: name.isEmpty ? Prefix.catchAllName : name, plan: scope)
+        }
         guard let kind = ResourceKind(rawValue: scope) else {
             throw MalformedRow(what: "an object is of the unknown kind \(scope)")
         }
@@ -56,6 +58,4 @@ enum ObjectTable: String {
             throw MalformedRow(what: "\(path.text): \(error.detail)")
         }
     }
-
-    private static let catchAll = "any"
 }

@@ -24,6 +24,7 @@ extension Store {
     /// SQLite's integrity check, and that each revision's digest follows from the one before it and from the rows.
     package static func check(path: String) throws(StoreError) -> StoreReport {
         let file = try DatabaseFile(path)
+        try file.checkReadable()
         do {
             let queue = try file.readOnlyQueue()
             let report = try queue.read { db in

@@ -20,6 +20,14 @@ struct ServerSettings: Sendable {
     let redirects: [TransportAddress]
     let advertise: IPAddress?
     let workerCount: Int?
+
+    /// What is advertised is of one protocol, and means nothing on a listener of the other.
+    func listener(
+        _ role: SignallingSettings.Role, _ address: TransportAddress
+    ) -> DataPlaneSettings.Listener {
+        let isSpoken = advertise?.family == address.address.family
+        return .init(role: role, address: address, advertised: isSpoken ? advertise : nil)
+    }
 }
 
 /// The running process: both planes, wired.
@@ -41,7 +49,7 @@ final class Server: Sendable {
         let signals = Signals()  // before any thread begins, so that all of them leave signals to this one
         let server = try Server(settings)
         try server.start()
-        signals.wait { server.log.notice("log and certificates reopened", metadata: ["signal": "SIGHUP"]) }
+        signals.wait { server.log.notice("nothing to reopen: the log goes to standard error, no certificate is used") }
         server.drain(signals)
         server.stop()
     }
@@ -53,9 +61,10 @@ final class Server: Sendable {
             store = try Store(path: settings.databasePath, node: "local", at: clock.wallTime)
             controlPlane = try ControlPlane(store: store, changeLog: nil, clock: clock)
             let networkManager = controlPlane.networkManager
+            networkManager.onChange { Self.write($0, to: log) }
             var signalling = DataPlaneSettings(
-                listeners: settings.proxies.map { .init(role: .proxy, address: $0, advertised: settings.advertise) }
-                    + settings.redirects.map { .init(role: .redirect, address: $0, advertised: settings.advertise) },
+                listeners: settings.proxies.map { settings.listener(.proxy, $0) }
+                    + settings.redirects.map { settings.listener(.redirect, $0) },
                 routeSecret: try Self.routeSecret(of: store), serverName: "Tandem/\(Tandem.version)")
             signalling.workerCount = settings.workerCount
             dataPlane = try DataPlane(
@@ -77,6 +86,17 @@ final class Server: Sendable {
         var api = HTTPSettings(address: settings.api.address, port: settings.api.port)
         api.version = Tandem.version
         http = HTTPServer(settings: api, controlPlane: controlPlane, clock: clock, surroundings: surroundings)
+    }
+
+    private static func write(_ change: StatusChange, to log: Logger) {
+        var metadata: Logger.Metadata = [
+            "gateway": "\(change.gateway)", "status": "\(change.to.rawValue)", "cause": "\(change.cause.name)",
+            "reporter": "\(change.reporter)",
+        ]
+        if let time = change.timeValue { metadata["time_value"] = "\(time.rfc3339)" }
+        if let status = change.sipStatus { metadata["sip_status"] = "\(status)" }
+        if let callID = change.callID { metadata["call_id"] = "\(callID)" }
+        log.log(level: change.to == .outOfService ? .warning : .notice, "gateway status changed", metadata: metadata)
     }
 
     private static func write(
@@ -134,7 +154,7 @@ final class Server: Sendable {
         let end = clock.now + Self.drainLimit
         // A quarter of a second at least: what was received before the signal is counted by then.
         var wasTold = signals.cameWithin(milliseconds: 250)
-        while !wasTold, dataPlane.callCount > 0, clock.now < end { wasTold = signals.cameWithin(milliseconds: 50) }
+        while !wasTold, !dataPlane.isDrained, clock.now < end { wasTold = signals.cameWithin(milliseconds: 50) }
         if dataPlane.callCount > 0 {
             log.warning("calls are given up at the end of the drain", metadata: ["calls": "\(dataPlane.callCount)"])
         }

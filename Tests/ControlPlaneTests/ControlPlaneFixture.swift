@@ -1,4 +1,5 @@
 import ControlPlane
+import Fixtures
 import JSON
 import NetworkManager
 import Routing
@@ -6,16 +7,6 @@ import Store
 import Synchronization
 import Testing
 import Time
-
-/// A clock that stands still until a test moves it.
-final class StandingClock: TimeSource {
-    private let passed = Mutex(Duration.seconds(1000))
-
-    var now: Instant { Instant(nanoseconds: 0) + passed.withLock { $0 } }
-    var wallTime: WallTime { WallTime(milliseconds: 1_767_261_600_000) + passed.withLock { $0 } }
-
-    func move(by duration: Duration) { passed.withLock { $0 += duration } }
-}
 
 /// A change log that does what the next order says, and passes on to the store without one.
 final class OrderedChangeLog: ChangeLog {
@@ -70,7 +61,7 @@ final class ControlPlaneFixture: Sendable {
     init(folder: TemporaryFolder? = nil, clock: StandingClock = StandingClock(), starts: Bool = true) throws {
         let folder = try folder ?? TemporaryFolder()
         (self.folder, self.clock) = (folder, clock)
-        store = try Store(path: folder.path + "/tandem.db", node: "n1", at: clock.wallTime)
+        store = try Store(path: folder.file(), node: "n1", at: clock.wallTime)
         log = OrderedChangeLog(store: store)
         plane = try ControlPlane(store: store, changeLog: log, clock: clock)
         if starts { plane.start() }

@@ -1,4 +1,5 @@
 import ControlPlane
+import Fixtures
 import JSON
 import NetworkManager
 import Routing

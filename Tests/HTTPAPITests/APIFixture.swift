@@ -1,5 +1,6 @@
 import Addressing
 import ControlPlane
+import Fixtures
 import Foundation
 import JSON
 import NetworkManager
@@ -18,16 +19,15 @@ final class APIFixture: Sendable {
     let log = LogLines()
     private let store: Store
     private let gate: CommitGate?
-    private let folder: URL
+    private let folder: TemporaryFolder
 
     /// - Parameter gate: holds every commit back while it is closed.
     init(
         gate: CommitGate? = nil, _ adjust: (inout HTTPSettings, inout HTTPSurroundings) -> Void = { _, _ in }
     ) throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("tandem-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let clock = TestClock()
-        let store = try Store(path: folder.appendingPathComponent("t.db").path, node: "n1", at: clock.wallTime)
+        folder = try TemporaryFolder()
+        let clock = MachineClock()
+        let store = try Store(path: folder.file(), node: "n1", at: clock.wallTime)
         (self.store, self.gate) = (store, gate)
         gate?.store.withLock { $0 = store }
         controlPlane = try ControlPlane(store: store, changeLog: gate, clock: clock)
@@ -47,7 +47,6 @@ final class APIFixture: Sendable {
         server.stop()
         controlPlane.stop()
         store.close()
-        do { try FileManager.default.removeItem(at: folder) } catch { print("\(folder.path) stays: \(error)") }
     }
 
     func client() throws -> RawClient { try RawClient(port: port) }
@@ -80,7 +79,7 @@ final class APIFixture: Sendable {
     /// Takes a gateway out of service, as a call that got no response does.
     func takeOut(_ gateway: String) {
         guard let slot = controlPlane.snapshots.latest.gateways.first(where: { $0.id == gateway })?.slot else { return }
-        let now = TestClock().now
+        let now = MachineClock().now
         let transition = controlPlane.table.takeOut(
             slot, until: now + .seconds(600), cause: .noResponse, now: now, reporter: .call)
         if let transition { controlPlane.networkManager.receive([transition]) }
@@ -110,7 +109,7 @@ final class CommitGate: ChangeLog {
 }
 
 /// The machine's clocks.
-struct TestClock: TimeSource {
+struct MachineClock: TimeSource {
     var now: Instant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)

@@ -22,6 +22,22 @@ extension IntegrationTests {
             }
         }
 
+        @Test func `sipp hangs up while it rings: 200 to its CANCEL, 487 to its INVITE, CANCEL at the gateway`() throws
+        {
+            try TandemProcess.serving { tandem in
+                let gateway = try SippGateway("ringing", in: tandem.folder)
+                defer { gateway.stop() }
+                try tandem.provisionTwoGateways(ports: (gateway.port, try UDPPeer().port))
+                let calls = try Sipp.call(tandem.proxy, in: tandem.folder, count: 20, scenario: "cancelling")
+                #expect(calls.ending == .exit(0))
+                #expect(gateway.callIDs.count == 20)
+                #expect(gateway.callIDs(of: "CANCEL").count == 20)
+                #expect(gateway.callIDs(of: "ACK").count == 20)
+                #expect(try tandem.metric("tandem_requests_received_total", label: "CANCEL", reaches: 20))
+                #expect(try tandem.metric("tandem_failovers_total") == 0)
+            }
+        }
+
         @Test func `the redirect role answers 300 with Contacts in order and falling q, 302 for one target`() throws {
             try TandemProcess.serving { tandem in
                 let silent = (try UDPPeer(), try UDPPeer())
@@ -78,6 +94,10 @@ extension IntegrationTests {
                 let records = try tandem.get("/v1/status-records?gateway=gw1").document["items"].elements
                 #expect(Set(records.map { $0["to"].string }) == ["out-of-service", "in-service"])
                 #expect(records.count == 2)
+                let lines = tandem.process.output.components(separatedBy: "\n").filter {
+                    $0.contains("gateway status changed")
+                }
+                #expect(lines.count == 2 && lines.allSatisfy { $0.contains("gw1") }, "\(lines)")
             }
         }
 

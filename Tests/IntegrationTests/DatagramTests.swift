@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import Testing
 
@@ -44,7 +45,7 @@ extension IntegrationTests {
                 try tandem.provisionTwoGateways(ports: (first.port, second.port))
                 let seed = UInt64.random(in: 0...UInt64.max)
                 print("seed of the random datagrams: \(seed)")
-                var random = SplitMix(state: seed)
+                var random = SeededGenerator(seed: seed)
                 let counted = { try tandem.metric("tandem_datagrams_dropped_total", label: "malformed") }
                 let before = try counted()
                 for port in [tandem.proxyPort, tandem.redirectPort] {
@@ -101,18 +102,5 @@ extension IntegrationTests {
                 #expect((1...30).contains(wait))
             }
         }
-    }
-}
-
-/// SplitMix64: datagrams that a printed seed brings back.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

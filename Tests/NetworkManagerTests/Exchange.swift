@@ -1,5 +1,5 @@
 import Addressing
-import Foundation
+import Fixtures
 import JSON
 import NetworkManager
 import Routing
@@ -8,19 +8,9 @@ import Synchronization
 import Testing
 import Time
 
-/// A clock that a test moves. Its wall clock began at 1,000,000 s.
-final class TestClock: TimeSource {
-    private let milliseconds = Mutex<Int64>(10_000)
-
-    var now: Instant { Instant(nanoseconds: milliseconds.withLock { $0 } * 1_000_000) }
-    var wallTime: WallTime { WallTime(milliseconds: 1_000_000_000 + milliseconds.withLock { $0 }) }
-
-    func advance(milliseconds: Int64) { self.milliseconds.withLock { $0 += milliseconds } }
-}
-
 /// A store on a disk, a table, a snapshot and a network manager, with a writer that commits when the test says so.
 final class Exchange {
-    let clock = TestClock()
+    let clock = StandingClock()
     let table = GatewayInformationTable()
     let store: Store
     let snapshots: SnapshotCell
@@ -35,7 +25,7 @@ final class Exchange {
     ) throws {
         folder = try earlier?.folder ?? TemporaryFolder()
         earlier?.store.close()
-        store = try Store(path: folder.path + "/tandem.db", node: "n1", at: clock.wallTime)
+        store = try Store(path: folder.file(), node: "n1", at: clock.wallTime)
         snapshots = SnapshotCell(builder.snapshot(revision: Revision(0)))
         manager = try NetworkManager(store: store, table: table, snapshots: snapshots, clock: clock)
         for (id, uri) in gateways.sorted(by: { $0.key < $1.key }) { try provision(id, uri) }
@@ -94,20 +84,6 @@ final class Exchange {
         query.gateways = [gateway]
         query.limitCount = 1000
         return try store.statusRecords(query).map(\.change.to)
-    }
-}
-
-/// A folder that goes away with the last exchange in it.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        path = NSTemporaryDirectory() + "tandem-manager-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit {
-        do { try FileManager.default.removeItem(atPath: path) } catch { print("left behind: \(path): \(error)") }
     }
 }
 

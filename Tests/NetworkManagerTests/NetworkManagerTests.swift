@@ -1,4 +1,5 @@
 import Dispatch
+import Fixtures
 import NetworkManager
 import Routing
 import Store
@@ -34,9 +35,23 @@ import Time
         #expect(bell.count == 0)
         exchange.manager.receive([try exchange.takeOut("lon1")])
         #expect(bell.count == 1)
-        exchange.clock.advance(milliseconds: 61_000)
+        exchange.clock.move(by: .seconds(61))
         exchange.manager.sweep()
         #expect(bell.count == 2)
+    }
+
+    @Test func `each change is told once, whether it came by a transition or was found by a sweep`() throws {
+        let exchange = try Exchange()
+        let told = Mutex<[StatusChange]>([])
+        exchange.manager.onChange { change in told.withLock { $0.append(change) } }
+        exchange.manager.receive([try exchange.takeOut("lon1")])
+        exchange.clock.move(by: .seconds(61))
+        exchange.manager.sweep()
+        exchange.manager.giveBack(exchange.manager.takePending(limitCount: 2))
+        _ = exchange.commit()
+        exchange.manager.sweep()
+        #expect(told.withLock { $0.map(\.to) } == [.outOfService, .inService])
+        #expect(told.withLock { $0.map(\.cause) } == [.noResponse, .timeValueReached])
     }
 
     @Test func `changes come out in order, so many at a time, and go back to the front`() throws {
@@ -110,10 +125,10 @@ import Time
     @Test func `a time value that is reached is recorded once, by the next sweep (API 6)`() throws {
         let exchange = try Exchange()
         exchange.manager.receive([try exchange.takeOut("lon1")])
-        exchange.clock.advance(milliseconds: 59_900)
+        exchange.clock.move(by: .milliseconds(59_900))
         exchange.manager.sweep()
         #expect(exchange.commit().count == 1)
-        exchange.clock.advance(milliseconds: 500)
+        exchange.clock.move(by: .milliseconds(500))
         for _ in 0..<5 { exchange.manager.sweep() }
         let changes = exchange.commit()
         #expect(changes.map(\.cause) == [.timeValueReached])
@@ -135,7 +150,7 @@ import Time
         second.manager.sweep()
         #expect(second.manager.lastChange(of: "lon1") == change)
         #expect(second.commit().isEmpty)
-        second.clock.advance(milliseconds: 61_000)
+        second.clock.move(by: .seconds(61))
         second.manager.sweep()
         #expect(second.commit().map(\.from) == [.outOfService])
         #expect(try second.records("lon1") == [.outOfService, .inService])

@@ -1,3 +1,4 @@
+import Fixtures
 import NetworkManager
 import Routing
 import Store
@@ -9,7 +10,7 @@ import Time
     private func sweepTwice(_ exchange: Exchange) {
         for _ in 0..<2 {
             exchange.manager.sweep()
-            exchange.clock.advance(milliseconds: 500)
+            exchange.clock.move(by: .milliseconds(500))
         }
     }
 
@@ -75,7 +76,7 @@ import Time
 
     @Test func `records alternate over 10,000 changes, when change counts go round (5 seeds)`() throws {
         for seed in UInt64(1)...5 {
-            var random = SeededGenerator(state: seed)
+            var random = SeededGenerator(seed: seed)
             let exchange = try Exchange(["lon1": "sip:192.0.2.10"])
             // With one sweep at most while transitions are late, none of them is given up.
             var (late, made, canSweep): ([StatusTransition], Int, Bool) = ([], 0, true)
@@ -98,15 +99,5 @@ import Time
             let alternates = zip(changes, changes.dropFirst()).allSatisfy { $0.to == $1.from && $1.from != $1.to }
             #expect(alternates, "seed \(seed)")
         }
-    }
-}
-
-/// A generator whose seed is printed by the test that uses it.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ state >> 29
     }
 }

@@ -1,11 +1,6 @@
+import Fixtures
 import Routing
 import Testing
-
-/// A generator whose seed is printed by the test that uses it.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 { SplitMix64.next(after: &state) }
-}
 
 @Suite struct PrefixTableTests {
     static func prefix(_ text: String) throws -> Prefix { try #require(Prefix(text)) }
@@ -53,7 +48,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
     @Test(arguments: [UInt64(1), 2, 3, 4, 5])
     func `changes one by one give the table that a rebuild gives`(seed: UInt64) {
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         var model: [Prefix: UInt32] = [:]
         var table = PrefixTable()
         for round in 0..<400 {

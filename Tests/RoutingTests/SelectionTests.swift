@@ -180,6 +180,32 @@ struct RoutingFixture {
         let now = SelectionTests.now
         #expect(table.takeOut(first, until: now, cause: .noResponse, now: now, reporter: .call) == nil)
         #expect(table.status(of: second).status == .inService)
+        table.countFailure(first)
+        table.countAnswer(first)
+        for _ in 0..<3 {
+            let failures = table.noteProbe(first, at: now, sipStatus: 0, roundTrip: .zero, isAcknowledged: false)
+            #expect(failures == 0)
+        }
+        let counts = table.counts(of: second)
+        #expect(counts.failed == 0 && counts.answered == 0 && counts.probeFailures == 0)
+        #expect(counts.lastProbeAt == nil)
+    }
+
+    @Test func `an answer puts back only what it may end, judged by the very word that it replaces`() {
+        let table = GatewayInformationTable()
+        let (slot, now) = (table.open(5), SelectionTests.now)
+        func isOfSilence(_ word: StatusWord) -> Bool {
+            guard word.cause == .noResponse else { return false }
+            // Meanwhile, on another thread: back, and out again by what the gateway says of itself.
+            _ = table.putBack(slot, cause: .timeValueReached, now: now, reporter: .clock)
+            _ = table.takeOut(slot, until: now + .seconds(9), cause: .retryAfter, now: now, reporter: .call)
+            return true
+        }
+        _ = table.takeOut(slot, until: now + .seconds(9), cause: .noResponse, now: now, reporter: .call)
+        #expect(
+            table.putBack(slot, cause: .callAnswered, now: now, reporter: .call, where: isOfSilence) == nil)
+        #expect(table.status(of: slot).cause == .retryAfter)
+        #expect(table.status(of: slot).changeCount == 3)
     }
 
     @Test func `who refers to a list is found among the routes`() throws {

@@ -1,24 +1,13 @@
 import Addressing
+import Fixtures
 import SIPMessage
 import Testing
 
 /// Seeded damage to good messages: nothing traps, and what is still read can be answered by another message.
 @Suite struct MutationTests {
-    struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ (mixed >> 31)
-        }
-    }
-
     static let bytesThatMatter = Array("\r\n\t ;,<>\"\\:@=%[]/?\0z9\u{7F}".utf8) + [0xFF]
 
-    static func damaged(_ bytes: [UInt8], _ generator: inout Generator) -> [UInt8] {
+    static func damaged(_ bytes: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
         var bytes = bytes
         for _ in 0..<Int.random(in: 1...4, using: &generator) {
             guard !bytes.isEmpty else { break }
@@ -44,7 +33,7 @@ import Testing
 
     @Test(arguments: 1...8 as ClosedRange<UInt64>)
     func `damage never traps; what is read is answered by what can be read`(seed: UInt64) throws {
-        var generator = Generator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let source = TransportAddress(.udp, try #require(IPAddress("192.0.2.9")), port: 5060)
         let originals = [
             MessageTests.request,
@@ -90,7 +79,7 @@ import Testing
 
     @Test(arguments: 1...4 as ClosedRange<UInt64>)
     func `the answer to a well-formed request is well-formed`(seed: UInt64) throws {
-        var generator = Generator(state: seed &+ 1000)
+        var generator = SeededGenerator(seed: seed &+ 1000)
         let source = TransportAddress(.udp, try #require(IPAddress("2001:db8::9")), port: 5060)
         var (message, answer, count) = (Message(), Message(), 0)
         for _ in 0..<3000 {

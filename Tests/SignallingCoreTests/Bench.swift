@@ -53,7 +53,10 @@ struct Bench {
     /// All that was sent since the last look.
     private(set) var sent: [Sent] = []
 
-    init(gateways: Int = 2, timing: GatewayTiming = GatewayTiming(), isProbing: Bool = false) throws {
+    init(
+        gateways: Int = 2, timing: GatewayTiming = GatewayTiming(), isProbing: Bool = false,
+        changing change: (inout SignallingSettings) -> Void = { _ in }
+    ) throws {
         caller = try Self.address("10.1.0.1:5080")
         stranger = try Self.address("198.51.100.1:5060")
         var builder = SnapshotBuilder()
@@ -80,6 +83,7 @@ struct Bench {
                     advertised: try Self.address("10.0.0.1:5070")),
             ], routeSecret: KeyedHash.Key(1, 2), workerSecret: KeyedHash.Key(3, 4), serverName: "Tandem/test")
         if !isProbing { settings.probing.interval = .zero }
+        change(&settings)
         worker = VirtualWorker(settings: settings, table: table, now: now)
     }
 

@@ -55,6 +55,7 @@ import Time
         #expect(bench.look().isEmpty)
         #expect(bench.transitions.isEmpty)
         #expect(try bench.status(1).status == .inService)
+        #expect(bench.worker.counters.attempts == 1, "the BYE is no attempt")
     }
 
     @Test func `the callee hangs up: BYE goes to the caller's Contact by the same mark`() throws {
@@ -233,6 +234,35 @@ import Time
         bench.advance(.seconds(40))
         #expect(bench.worker.liveCount == 0)
         #expect(bench.worker.clientCount == 0)
+    }
+
+    @Test func `a 408 of the gateway to another request than INVITE goes no further (RFC 4320 section 4.2)`() throws {
+        var (bench, answer) = try Self.answered()
+        bench.receive(try bench.withinDialog("BYE", of: answer, cSeq: 2, branch: "z9hG4bKbye"), from: bench.caller)
+        let bye = try bench.last("BYE", to: try bench.gateway(1))
+        bench.receive(bench.response(408, to: bye), from: try bench.gateway(1))
+        #expect(bench.trace() == ["BYE>g1"])
+        bench.advance(.seconds(70))
+        #expect(bench.worker.liveCount == 0)
+        #expect(bench.worker.clientCount == 0)
+    }
+
+    @Test func `the Reason of a CANCEL goes along, also when the CANCEL has to wait (RFC 3326)`() throws {
+        let reason = "SIP;cause=200;text=\"Call completed elsewhere\""
+        for isRinging in [true, false] {
+            var bench = try Bench()
+            let gateway = try bench.gateway(1)
+            bench.receive(bench.request("INVITE", extra: ["Reason: Q.850;cause=1"]), from: bench.caller)
+            let invite = try bench.last("INVITE", to: gateway)
+            if isRinging { bench.receive(bench.response(180, to: invite), from: gateway) }
+            bench.receive(bench.request("CANCEL", extra: ["Reason: \(reason)"]), from: bench.caller)
+            if !isRinging { bench.receive(bench.response(180, to: invite), from: gateway) }
+            let cancel = try bench.last("CANCEL", to: gateway)
+            #expect(cancel.all("Reason") == [reason])
+            _ = bench.look()
+            bench.advance(.milliseconds(600))
+            #expect(try bench.last("CANCEL", to: gateway).lines == cancel.lines, "Timer E")
+        }
     }
 
     @Test func `responses with a made-up branch, another method or no Via left change nothing (§17.1.3, §16.7)`() throws

@@ -1,3 +1,4 @@
+import Fixtures
 import SignallingCore
 import Testing
 import Time
@@ -10,7 +11,7 @@ import Time
 
     @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8] as [UInt64])
     func `fires what a sorted list fires: never early, at most a tick late, each once`(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         var now = Self.origin
         var wheel = TimerWheel(now: now)
         var waiting: [UInt64: Instant] = [:]
@@ -67,18 +68,5 @@ import Time
         #expect(wheel.takeDue(at: Self.origin + .milliseconds(1)) == TimerToken(bits: 2))
         #expect(wheel.takeDue(at: Self.origin + .seconds(1_000_000)) == nil)
         #expect(wheel.count == 1)
-    }
-}
-
-/// A small generator with a seed, so that a failure can be seen again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-        return word ^ word >> 31
     }
 }

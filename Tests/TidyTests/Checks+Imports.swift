@@ -65,6 +65,7 @@ extension Checks {
             // Of Routing, Store and NetworkManager the API shows values: a status, records, events.
             "HTTPAPI": values.union(["ControlPlane", "Routing", "Store", "NetworkManager", "JSON", "CMicrohttpd"]),
             "Simulation": values.union(cores).union(["SignallingCore"]),
+            "Fixtures": values.union(["Routing"]),
         ]
     }()
     /// Sees every room: settings, wiring, lifecycle.
@@ -98,6 +99,20 @@ extension Checks {
             if reached.contains(target) { findings.append(report("\(target) depends on itself, through others")) }
         }
         return findings
+    }
+
+    /// Dependencies that no file of their target imports. An executable is built for a test, never imported.
+    static func unusedDependencies(in table: TargetTable, files: [SourceFile]) -> [Finding] {
+        var imported: [String: Set<String>] = [:]
+        for file in files {
+            guard let target = file.target else { continue }
+            imported[target, default: []].formUnion(file.code.compactMap(importedModule))
+        }
+        return table.dependencies.sorted { $0.key < $1.key }.flatMap { target, dependencies in
+            dependencies.subtracting(imported[target] ?? []).subtracting([process]).sorted().map {
+                Finding(file: "Package.swift", line: 0, what: "no file of \(target) imports \($0)")
+            }
+        }
     }
 
     /// Imports that the file's target does not declare; in a core, whatever reaches outside the process.

@@ -51,6 +51,15 @@ import Testing
         #expect(Checks.imports(in: test, table: table).map(\.line) == [2])
     }
 
+    @Test func `a dependency that nothing imports is seen`() {
+        let files = [
+            file("import Time"), file("// import Store", at: "Tests/RoutingTests/Planted.swift"),
+            file("import GRDB\npackage import Routing", at: "Sources/Store/Planted.swift"),
+        ]
+        let found = Checks.unusedDependencies(in: table, files: files).map(\.what)
+        #expect(found == ["no file of RoutingTests imports Routing", "no file of Store imports Time"])
+    }
+
     @Test(arguments: [
         "try! f()", "a as! B", "fatalError(\"\")", "preconditionFailure()", "let now = Date()", "try? f()",
     ])

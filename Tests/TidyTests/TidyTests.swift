@@ -31,6 +31,10 @@ import Testing
         expectNone(tree.swiftFiles.flatMap { Checks.imports(in: $0, table: table) })
     }
 
+    @Test func `every declared dependency is used`() throws {
+        expectNone(Checks.unusedDependencies(in: try table(), files: tree.swiftFiles))
+    }
+
     @Test func `every target has its folder, every folder its target`() throws {
         var folders: Set<String> = []
         for parent in ["Sources", "Tests"] {

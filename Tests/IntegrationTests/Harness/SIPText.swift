@@ -22,6 +22,30 @@ enum SIPText {
             .joined(separator: "\r\n")
     }
 
+    /// The response of whoever got the request: Via, Record-Route, From, To, Call-ID and CSeq as they came.
+    static func response(_ status: Int, to request: String, toTag: String?, contact: String, extra: [String] = [])
+        -> String
+    {
+        func copied(_ name: String) -> [String] { field(name, in: request).map { "\(name): \($0)" } }
+        let to = field("To", in: request).first ?? ""
+        let tag = to.contains(";tag=") ? "" : toTag.map { ";tag=\($0)" } ?? ""
+        return
+            (["SIP/2.0 \(status) Whatever"] + copied("Via") + copied("Record-Route") + copied("From")
+            + ["To: \(to)\(tag)"] + copied("Call-ID") + copied("CSeq") + ["Contact: <\(contact)>"] + extra
+            + ["Content-Length: 0", "", ""]).joined(separator: "\r\n")
+    }
+
+    /// What stands between the angle brackets of a field.
+    static func uri(in message: String, of name: String) -> String {
+        String((field(name, in: message).first ?? "").drop { $0 != "<" }.dropFirst().prefix { $0 != ">" })
+    }
+
+    static func branch(of message: String) -> String? {
+        field("Via", in: message).first?.components(separatedBy: "branch=").last.map { text in
+            String(text.prefix { $0 != ";" && $0 != "," })
+        }
+    }
+
     static func field(_ name: String, in message: String) -> [String] {
         message.split(whereSeparator: \.isNewline).filter { $0.lowercased().hasPrefix("\(name.lowercased()):") }
             .map { $0.drop { $0 != ":" }.dropFirst().trimmingCharacters(in: .whitespaces) }

@@ -77,9 +77,12 @@ final class SippGateway {
     }
 
     /// The Call-IDs of the INVITEs that it heard.
-    var callIDs: Set<String> {
-        let invites = SippCalls(ending: .exit(0), messages: Sipp.text(at: messagesPath)).received("INVITE ")
-        return Set(invites.compactMap { SIPText.field("Call-ID", in: $0).first })
+    var callIDs: Set<String> { callIDs(of: "INVITE") }
+
+    /// The Call-IDs of all requests of that method.
+    func callIDs(of method: String) -> Set<String> {
+        let requests = SippCalls(ending: .exit(0), messages: Sipp.text(at: messagesPath)).received("\(method) ")
+        return Set(requests.compactMap { SIPText.field("Call-ID", in: $0).first })
     }
 
     func stop() { process.stop() }

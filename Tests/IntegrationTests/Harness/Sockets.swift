@@ -1,19 +1,6 @@
 import Foundation
 import Glibc
 
-/// 127.0.0.1 and a port, as the kernel takes it.
-private func withLoopback<Result>(port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    return withUnsafePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
-        }
-    }
-}
-
 private func lastError(_ what: String) -> HarnessError { HarnessError("\(what): \(String(cString: strerror(errno)))") }
 
 private func setReceiveTimeout(_ socket: Int32, seconds: Double) {
@@ -22,27 +9,59 @@ private func setReceiveTimeout(_ socket: Int32, seconds: Double) {
     setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
 }
 
+/// A loopback address and a port, as the kernel takes it: 127.0.0.1 and its like, or ::1.
+private func withAddress<Result>(
+    _ host: String, port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+) -> Result {
+    guard host == "::1" else {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        inet_pton(AF_INET, host, &address.sin_addr)
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+    var address = sockaddr_in6()
+    address.sin6_family = sa_family_t(AF_INET6)
+    address.sin6_port = port.bigEndian
+    inet_pton(AF_INET6, host, &address.sin6_addr)
+    return withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            body($0, socklen_t(MemoryLayout<sockaddr_in6>.size))
+        }
+    }
+}
+
 /// A bound UDP socket for datagrams that no decent program would send; left alone it is a silent gateway.
 final class UDPPeer {
     private let socket: Int32
+    private let address: String
     let port: UInt16
+    /// The address as it stands in a URI.
+    var host: String { address.contains(":") ? "[\(address)]" : address }
 
-    /// Binds to 127.0.0.1 and any free port.
-    init() throws {
-        let bound = Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard bound >= 0, withLoopback(port: 0, { bind(bound, $0, $1) }) == 0 else { throw lastError("bind") }
-        var address = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        _ = withUnsafeMutablePointer(to: &address) { pointer in
+    /// Binds to a loopback address and any free port.
+    init(_ address: String = "127.0.0.1") throws {
+        let family = address.contains(":") ? AF_INET6 : AF_INET
+        let bound = Glibc.socket(family, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard bound >= 0, withAddress(address, port: 0, { bind(bound, $0, $1) }) == 0 else { throw lastError("bind") }
+        var name = sockaddr_in6()  // the port lies at the same place in both families
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        _ = withUnsafeMutablePointer(to: &name) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(bound, $0, &length) }
         }
-        (socket, port) = (bound, UInt16(bigEndian: address.sin_port))
+        (socket, self.address, port) = (bound, address, UInt16(bigEndian: name.sin6_port))
     }
 
     deinit { close(socket) }
 
+    /// To a port of 127.0.0.1, or of ::1 from there.
     func send(_ bytes: [UInt8], to port: UInt16) {
-        _ = withLoopback(port: port) { sendto(socket, bytes, bytes.count, 0, $0, $1) }
+        let target = address.contains(":") ? address : "127.0.0.1"
+        _ = withAddress(target, port: port) { sendto(socket, bytes, bytes.count, 0, $0, $1) }
     }
 
     func send(_ text: String, to port: UInt16) { send(Array(text.utf8), to: port) }
@@ -74,7 +93,7 @@ final class HTTPConnection {
 
     init(port: UInt16) throws {
         let connected = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard connected >= 0, withLoopback(port: port, { connect(connected, $0, $1) }) == 0 else {
+        guard connected >= 0, withAddress("127.0.0.1", port: port, { connect(connected, $0, $1) }) == 0 else {
             throw lastError("connect")
         }
         (socket, host) = (connected, "127.0.0.1:\(port)")

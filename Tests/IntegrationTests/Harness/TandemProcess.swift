@@ -6,15 +6,17 @@ final class TandemProcess {
     let folder: URL
     private(set) var process: ChildProcess
     private let extraArguments: [String]
-    /// `127.0.0.1:port`, by role.
-    private var addresses: [String: String] = [:]
+    /// By role, in the order of the arguments.
+    private var ports: [String: [UInt16]] = [:]
 
-    var api: String { addresses["api"] ?? "" }
-    var proxy: String { addresses["proxy"] ?? "" }
-    var redirect: String { addresses["redirect"] ?? "" }
-    var proxyPort: UInt16 { Self.port(of: proxy) }
-    var redirectPort: UInt16 { Self.port(of: redirect) }
-    var apiPort: UInt16 { Self.port(of: api) }
+    var api: String { "127.0.0.1:\(apiPort)" }
+    var proxy: String { "127.0.0.1:\(proxyPort)" }
+    var redirect: String { "127.0.0.1:\(redirectPort)" }
+    var proxyPort: UInt16 { proxyPorts.first ?? 0 }
+    var redirectPort: UInt16 { ports["redirect"]?.first ?? 0 }
+    var apiPort: UInt16 { ports["api"]?.first ?? 0 }
+    /// The first is that of every test's server; others are of further `--proxy` arguments.
+    var proxyPorts: [UInt16] { ports["proxy"] ?? [] }
     var database: String { folder.appendingPathComponent("test.db").path }
 
     /// Runs the body beside a server that has a new database; both are gone afterwards.
@@ -36,10 +38,12 @@ final class TandemProcess {
         try waitUntilListening()
     }
 
-    /// The same database, another process; the old one has to have ended, or is killed.
-    func restart() throws {
+    /// The same database, another process; the old one has to have ended, or is killed. The proxy's port is another one
+    /// unless it is to be kept.
+    func restart(keepingProxyPort: Bool = false) throws {
         process.stop()
-        process = try Self.launch(Self.arguments(database: "test.db") + extraArguments, in: folder)
+        let proxy = "udp:127.0.0.1:\(keepingProxyPort ? proxyPort : 0)"
+        process = try Self.launch(Self.arguments(database: "test.db", proxy: proxy) + extraArguments, in: folder)
         try waitUntilListening()
     }
 
@@ -76,16 +80,13 @@ final class TandemProcess {
         .deletingLastPathComponent().deletingLastPathComponent()
 
     private func waitUntilListening() throws {
-        addresses = [:]
-        let roles: Set = ["api", "proxy", "redirect"]
-        let isUp = eventually(within: 30) {
-            for line in process.output.split(separator: "\n") where line.contains("\"listening\"") {
-                guard let entry = try? Document(line), entry["message"] == .string("listening"),
-                    let role = entry["role"].string, let address = entry["address"].string
-                else { continue }
-                addresses[role] = "127.0.0.1:\(Self.port(of: address))"
-            }
-            return roles.isSubset(of: addresses.keys) || process.ending != nil
+        ports = [:]
+        let isUp = eventually(within: 30) { process.output.contains("\"serving\"") || process.ending != nil }
+        for line in process.output.split(separator: "\n") where line.contains("\"listening\"") {
+            guard let entry = try? Document(line), entry["message"] == .string("listening"),
+                let role = entry["role"].string, let address = entry["address"].string
+            else { continue }
+            ports[role, default: []].append(Self.port(of: address))
         }
         guard isUp, process.ending == nil else {
             process.stop()
@@ -143,8 +144,10 @@ final class TandemProcess {
 
     /// The sum of a metric's samples whose line holds the label.
     func metric(_ name: String, label: String = "") throws -> Double {
-        try get("/metrics").body.split(separator: "\n").filter { $0.hasPrefix(name) && $0.contains(label) }
-            .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
+        try get("/metrics").body.split(separator: "\n").filter {
+            $0.hasPrefix(name) && (label.isEmpty || $0.contains(label))
+        }
+        .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
     }
 
     /// True as soon as the metric is so high; workers publish their counts ten times a second.

@@ -1,24 +1,10 @@
-import Foundation
+import Fixtures
 import JSON
 import Routing
 import Store
 import Time
 
-/// A folder that goes away with its test.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        path = NSTemporaryDirectory() + "tandem-store-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit {
-        do { try FileManager.default.removeItem(atPath: path) } catch { print("left behind: \(path): \(error)") }
-    }
-
-    func file(_ name: String = "tandem.db") -> String { path + "/" + name }
-
+extension TemporaryFolder {
     func store(_ name: String = "tandem.db", node: String = "n1") throws(StoreError) -> Store {
         try Store(path: file(name), node: node, at: WallTime(milliseconds: 1_000_000))
     }

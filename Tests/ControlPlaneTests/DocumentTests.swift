@@ -1,0 +1,61 @@
+import Foundation
+import JSON
+import Store
+import Testing
+
+@testable import ControlPlane
+
+/// `openapi/tandem.yaml` describes the fields that are taken, and no others.
+@Suite struct DocumentTests {
+    private static let names: [(ResourceKind, String)] = [
+        (.gateways, "Gateway"), (.gatewayGroups, "GatewayGroup"), (.routingLists, "RoutingList"),
+        (.routingPlans, "RoutingPlan"), (.routes, "Route"), (.ingressPeers, "IngressPeer"),
+    ]
+    /// What every object has beside its own fields, and what a route has from its path.
+    private static let shared: Set<String> = ["description", "prefix"]
+
+    private func document() throws -> [Substring] {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(contentsOf: root.appendingPathComponent("openapi/tandem.yaml"), encoding: .utf8)
+        return text.split(separator: "\n")
+    }
+
+    /// The members of a schema with what the document says of each.
+    private func members(of name: String, in lines: [Substring]) -> [String: Substring] {
+        let schemas = lines.drop { $0 != "  schemas:" }
+        let own = schemas.drop { $0 != "    \(name):" }.dropFirst().prefix { $0.hasPrefix("      ") }
+        var members: [String: Substring] = [:]
+        for line in own where line.hasPrefix("        ") && !line.hasPrefix("         ") {
+            let parts = line.dropFirst(8).split(separator: ":", maxSplits: 1)
+            if let name = parts.first { members[String(name)] = parts.count > 1 ? parts[1] : "" }
+        }
+        return members
+    }
+
+    @Test(arguments: names)
+    func `each field that is taken is described, with its bounds and its default`(kind: ResourceKind, name: String)
+        throws
+    {
+        let described = members(of: name, in: try document())
+        var taken: Set<String> = []
+        for field in Schema.of(kind).fields {
+            let text = String(described[field.name] ?? "")
+            switch field.rule {
+            case .later(nil): continue
+            case .later(let same?):
+                #expect(text.filter { $0 != "\"" } == " {const: \(same.canonicalText.filter { $0 != "\"" })}")
+            case .integer(let range):
+                #expect(text.contains("minimum: \(range.lowerBound), maximum: \(range.upperBound)"), "\(field.name)")
+                if let standard = field.standard { #expect(text.contains("default: \(standard.canonicalText)")) }
+            case .choice(let words, _): #expect(text.contains("enum: [\(words.joined(separator: ", "))]"))
+            case .text, .reference, .gatewayURI, .networks, .entries: break
+            }
+            taken.insert(field.name)
+        }
+        let missing = taken.subtracting(described.keys).subtracting(Self.shared)
+        let surplus = Set(described.keys).subtracting(taken).subtracting(Self.shared)
+        #expect(missing.isEmpty, "\(name) lacks \(missing.sorted())")
+        #expect(surplus.subtracting(kind == .routes ? ["routing_plan"] : []).isEmpty, "\(name): \(surplus.sorted())")
+    }
+}
