@@ -100,6 +100,7 @@ let package = Package(
         // What the tests of several rooms stand on: a folder, a clock, seeded chance.
         .target(name: "Fixtures", dependencies: ["Routing", "Time"], path: "Tests/Fixtures", swiftSettings: ours),
 
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: ours),
         .testTarget(name: "TimeTests", dependencies: ["Time", "Addressing"], swiftSettings: ours),
         .testTarget(
             name: "SIPMessageTests", dependencies: ["SIPMessage", "Addressing", "Fixtures"], swiftSettings: ours),

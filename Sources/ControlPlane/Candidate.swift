@@ -214,6 +214,7 @@ extension Candidate {
         }
         switch path.kind {
         case .gateways:
+            guard builder.isMember(path.id) else { return [] }
             let groups = builder.groups.values.filter { $0.members.contains { $0.gateway == path.id } }
             return paths(.gatewayGroups, groups.map(\.id))
         case .gatewayGroups:
@@ -230,14 +231,9 @@ extension Candidate {
         }
     }
 
-    /// Names some routes of a plan; when they hide behind very many of other plans, all of them by one name.
     private func routes(in plan: String) -> [String] {
-        guard builder.routeCount(in: plan) > 0 else { return [] }
-        var found: [String] = []
-        for list in builder.lists.keys.sorted() where found.count < Self.referrerLimitCount {
-            let routes = builder.routes(to: list, limit: 10_000).filter { $0.plan == plan }
-            found += routes.map { ResourcePath(route: $0.prefix.description, plan: plan).text }
+        builder.prefixes(in: plan, limit: Self.referrerLimitCount).map {
+            ResourcePath(route: $0.description, plan: plan).text
         }
-        return found.isEmpty ? ["\(ResourceKind.routingPlans.rawValue)/\(plan)/routes"] : found
     }
 }

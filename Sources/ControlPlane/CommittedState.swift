@@ -78,6 +78,7 @@ extension SnapshotBuilder {
             for id in builder.peers.keys where !seen.contains(ResourcePath(.ingressPeers, id)) {
                 builder.removePeer(id)
             }
+            builder.settle()  // what was read is on disk
         }
 
         private mutating func flush() {

@@ -1,6 +1,7 @@
 import JSON
 import Routing
 package import Store
+import Synchronization
 
 extension ControlPlane {
     /// One object.
@@ -17,14 +18,19 @@ extension ControlPlane {
         if let plan, !state.builder.contains(.routingPlans, plan) {
             throw .notFound(ResourcePath(.routingPlans, plan))
         }
-        let stored = try reading { () throws(StoreError) in
-            try store.objects(
-                query.kind, plan: plan, idPrefix: query.idPrefix, after: query.after, limit: limit + 1)
+        func objects(after: String?, limit: Int) throws(Refusal) -> Revised<[StoredObject]> {
+            try reading { () throws(StoreError) in
+                try store.objects(
+                    query.kind, plan: plan, idPrefix: query.idPrefix, after: after, limit: limit,
+                    limitBytes: Self.pageLimitBytes)
+            }
         }
-        let objects = stored.value.prefix(limit)
+        let stored = try objects(after: query.after, limit: limit)
+        let last = stored.value.last?.path.id
+        var hasMore = false  // a page of large objects ends before its limit
+        if let last { hasMore = try !objects(after: last, limit: 1).value.isEmpty }
         return ResourcePage(
-            items: objects.map { ResourceView($0).body },
-            next: stored.value.count > limit ? objects.last?.path.id : nil,
+            items: stored.value.map { ResourceView($0).body }, next: hasMore ? last : nil,
             revision: stored.revision.number)
     }
 
@@ -46,9 +52,12 @@ extension ControlPlane {
         return Revised(records, revision: state.position.revision)
     }
 
-    /// Events behind `after`. When `after` is older than what is kept: `gone` with `oldest` in its extensions.
+    /// Events behind `after`. When `after` is older than what is kept, or newer than the newest: `gone` with `oldest`
+    /// (and `newest`) in its extensions.
     package func events(after: Int64, types: Set<String>, limit: Int) throws(Refusal) -> Revised<[StoredEvent]> {
         let revision = state.position.revision
+        let key = EventPage.Key(after: after, types: types, limit: limit, newest: try newestEvent())
+        if let page = lastEvents.withLock({ $0 }), page.key == key { return Revised(page.events, revision: revision) }
         let events = try reading { () throws(StoreError) in
             try store.events(after: after, types: types, limit: min(max(limit, 1), Self.pageLimitCount))
         }
@@ -60,15 +69,26 @@ extension ControlPlane {
             refusal.extensions["oldest"] = .integer(bounds.oldest)
             throw refusal
         }
+        if after > bounds.newest {
+            // A database that was put back to an earlier state: to wait for that number would pass over what comes.
+            var refusal = Refusal(
+                .gone, "There is no event \(after); the newest is \(bounds.newest). Ask after \(bounds.newest).")
+            refusal.extensions["oldest"] = .integer(bounds.oldest)
+            refusal.extensions["newest"] = .integer(bounds.newest)
+            throw refusal
+        }
+        if bounds.newest == key.newest { lastEvents.withLock { $0 = EventPage(key: key, events: events) } }
         return Revised(events, revision: revision)
     }
 
     /// The sequence number of the newest event; 0 before the first.
     package func newestEvent() throws(Refusal) -> Int64 {
-        try reading { () throws(StoreError) in try store.eventBounds().newest }
+        try reading { () throws(StoreError) in try store.newestEventNumber() }
     }
 
     static var pageLimitCount: Int { 1000 }
+    /// About how much of stored bodies one page holds: a body may have 1 MiB.
+    static var pageLimitBytes: Int { 4 << 20 }
 
     /// A failure to read is no fault of the request's.
     func reading<Value>(_ body: () throws(StoreError) -> Value) throws(Refusal) -> Value {
@@ -78,4 +98,18 @@ extension ControlPlane {
             throw Refusal(.internalError, "The database can't be read: \(error.detail)")
         }
     }
+}
+
+/// The page of events that was read last: after a commit every stream that has come so far asks for the same one.
+struct EventPage: Sendable {
+    /// What was asked, and the newest event at that time.
+    struct Key: Equatable, Sendable {
+        let after: Int64
+        let types: Set<String>
+        let limit: Int
+        let newest: Int64
+    }
+
+    let key: Key
+    let events: [StoredEvent]
 }

@@ -2,19 +2,19 @@ package import JSON
 import NetworkManager
 import Routing
 package import Store
+import Synchronization
 import Time
 
 extension ControlPlane {
     /// The gateway information table, in the order of ids, behind `after`.
     package func statuses(_ query: StatusQuery) throws(Refusal) -> ResourcePage {
         let state = state
-        var ids = Array(state.builder.gateways.keys)
+        var ids = query.group == nil ? gatewayIDs(of: state)[...] : []
         if let id = query.group {
             guard let group = state.builder.groups[id] else { throw .notFound(ResourcePath(.gatewayGroups, id)) }
-            ids = group.members.map(\.gateway)
+            ids = group.members.map(\.gateway).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }[...]
         }
-        if let after = query.after { ids.removeAll { !after.utf8.lexicographicallyPrecedes($0.utf8) } }
-        ids.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        if let after = query.after { ids = ids[Self.start(behind: after, in: ids)...] }
         let limit = min(max(query.limitCount, 1), Self.pageLimitCount)
         var items: [JSONValue] = []
         var last: String?
@@ -28,6 +28,33 @@ extension ControlPlane {
             last = id
         }
         return ResourcePage(items: items, next: nil, revision: state.position.revision.number)
+    }
+
+    /// Every gateway's id, in order, and whether it is in-service.
+    package var gatewaysInService: [(id: String, isInService: Bool)] {
+        let state = state
+        return gatewayIDs(of: state).compactMap { id in
+            state.builder.slot(of: id).map { (id, table.status(of: $0).status == .inService) }
+        }
+    }
+
+    /// The ids in order, sorted once a revision: a walk over pages would sort them for each.
+    private func gatewayIDs(of state: CommittedState) -> [String] {
+        let revision = state.position.revision
+        if let known = sortedIDs.withLock({ $0 }), known.revision == revision { return known.ids }
+        let ids = state.builder.gateways.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        sortedIDs.withLock { $0 = (revision, ids) }
+        return ids
+    }
+
+    /// The position of the first id behind another, in ids that are in order.
+    private static func start(behind id: String, in ids: ArraySlice<String>) -> Int {
+        var (low, high) = (ids.startIndex, ids.endIndex)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if id.utf8.lexicographicallyPrecedes(ids[middle].utf8) { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 
     /// The status of one gateway.

@@ -24,6 +24,9 @@ package final class ControlPlane: Sendable {
 
     let store: Store
     let clock: any TimeSource
+    /// The gateways' ids in order, at a revision.
+    let sortedIDs = Mutex<(revision: Revision, ids: [String])?>(nil)
+    let lastEvents = Mutex<EventPage?>(nil)
     private let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
 
@@ -89,6 +92,8 @@ package final class ControlPlane: Sendable {
         }
     }
 
+    /// The node that this is.
+    package var node: String { store.node }
     /// The revision that calls follow.
     package var revision: Int64 { snapshots.latest.revision.number }
     /// How many changes wait for the writer.

@@ -10,6 +10,8 @@ final class Writer: Sendable {
     static let changesAtOnce = 256
     /// How many status changes share one commit at most.
     static let statusChangesAtOnce = 4096
+    /// How long after a change that the disk did not take it is looked at again.
+    static let readOnlyPauseMilliseconds = 1000
     /// How often a batch is evaluated again because the log had moved on.
     static let staleLimitCount = 3
 
@@ -51,7 +53,9 @@ final class Writer: Sendable {
         var backOffMilliseconds: UInt64 = 0
         var superseded = 0
         while true {
-            let delivery = inbox.next(limitCount: Self.changesAtOnce, within: superseded > 0 ? 50 : nil)
+            let pause = superseded > 0 ? 50 : readOnlyReason == nil ? nil : Self.readOnlyPauseMilliseconds
+            let delivery = inbox.next(limitCount: Self.changesAtOnce, within: pause)
+            if delivery == nil, superseded == 0 { seeWhetherTheDiskIsWell() }
             if let delivery {
                 let isWell = commit(delivery.changes)
                 if isWell, backOffMilliseconds > 0 { inbox.releaseStatusChanges() }
@@ -61,6 +65,13 @@ final class Writer: Sendable {
             }
             superseded = snapshots.reclaim()
         }
+    }
+
+    /// Whoever waits for readiness may have no change to try.
+    private func seeWhetherTheDiskIsWell() {
+        guard readOnlyReason != nil, changeLog.readOnlyReason() == nil else { return }
+        readOnly.withLock { $0 = nil }
+        inbox.releaseStatusChanges()
     }
 
     // MARK: one batch
@@ -124,7 +135,10 @@ final class Writer: Sendable {
 
     /// The batch is on disk: shows it to calls, then to subscribers. Nothing here can fail.
     private func putInForce(_ state: CommittedState, _ snapshot: RoutingSnapshot?, _ status: [StatusChange]) {
-        committed.withLock { $0 = state }
+        var state = state
+        state.builder.settle()
+        let settled = state
+        committed.withLock { $0 = settled }
         if let snapshot { snapshots.swap(to: snapshot) }
         readOnly.withLock { $0 = nil }
         networkManager.noteCommitted(status)
@@ -145,8 +159,18 @@ final class Writer: Sendable {
     ) -> Bool {
         networkManager.giveBack(status)
         announcements.withLock { $0 = events + $0 }
-        answer(waiting, answers.map { $0.isSuccess ? .failure(refusal) : $0 })
+        let stands = standing(answers, of: waiting)
+        answer(waiting, zip(answers, stands).map { !$1 || $0.isSuccess ? .failure(refusal) : $0 })
         return status.isEmpty && events.isEmpty
+    }
+
+    /// Which refusals hold although nothing of the batch was written: one may rest on a change before it in the batch.
+    private func standing(_ answers: [Answer], of waiting: [Inbox.Waiting]) -> [Bool] {
+        let firstSuccess = answers.firstIndex { $0.isSuccess } ?? answers.count
+        return answers.indices.map { index in
+            guard index > firstSuccess, !answers[index].isSuccess else { return true }
+            return !(evaluate([waiting[index]]).answers.first?.isSuccess ?? true)
+        }
     }
 
     /// It can't be told whether the batch was taken. The store is asked; clients are told the truth: that we don't

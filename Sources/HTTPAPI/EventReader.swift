@@ -18,6 +18,7 @@ struct EventReader: Sendable {
     {
         // Read first: all events up to it that pass the filter are in the page then, unless the page is full.
         let newest = try controlPlane.newestEvent()
+        guard position != newest else { return [] }  // woken for nothing, as by a commit without events
         let page = try controlPlane.events(after: position, types: types, limit: limitCount).value
         position = max(position, page.last?.sequence ?? position)
         if page.count < limitCount { position = max(position, newest) }

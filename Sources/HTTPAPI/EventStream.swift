@@ -27,6 +27,7 @@ final class EventStream: Sendable {
     private let service: HTTPService
     private let state: Mutex<State>
     private let isCommentDue = Atomic(false)
+    private let isGone = Atomic(false)
 
     init(_ service: HTTPService, _ reader: EventReader, startsWithStatus: Bool) {
         self.service = service
@@ -43,6 +44,12 @@ final class EventStream: Sendable {
             parking.wake()
         }
         state.withLock { ($0.subscription, $0.keepAlive) = (subscription, keepAlive) }
+    }
+
+    /// The client has closed its side: the stream ends, and its place is another's.
+    func noteHangUp() {
+        isGone.store(true, ordering: .releasing)
+        parking.wake()
     }
 
     /// The client has gone, or the server ends.
@@ -68,7 +75,7 @@ final class EventStream: Sendable {
             }
             guard count == 0 else { return count }
             parking.look()
-            guard !service.isStopping else { return tandem_http_end_of_stream() }
+            guard !service.isStopping, !isGone.load(ordering: .acquiring) else { return tandem_http_end_of_stream() }
             do {
                 let bytes = try nextBytes()
                 state.withLock { ($0.bytes, $0.offset) = (bytes, 0) }
@@ -110,8 +117,8 @@ final class EventStream: Sendable {
         for item in page.items {
             let gateway = HTTPService.gatewayName(item)
             let event = CloudEvent.text(
-                id: "current-\(page.revision)-\(gateway)", source: "tandem", type: CloudEvent.currentStatus,
-                subject: gateway, time: now, data: item.canonicalText)
+                id: "current-\(page.revision)-\(gateway)", source: "tandem/\(service.controlPlane.node)",
+                type: CloudEvent.currentStatus, subject: "gateways/\(gateway)", time: now, data: item.canonicalText)
             text += CloudEvent.block(id: nil, type: CloudEvent.currentStatus, text: event)
         }
         if page.next == nil {

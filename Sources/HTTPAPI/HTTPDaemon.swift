@@ -15,7 +15,8 @@ enum HTTPDaemon {
         options.connection_memory_bytes = max(settings.headerLimitBytes, 4096) * 3
         options.connection_limit = settings.connectionLimitCount
         options.connections_per_address_limit = settings.connectionsPerAddressLimitCount
-        options.idle_timeout_seconds = settings.headersTimeoutSeconds
+        // Silence may last as long as a body may take; what is due earlier is seen to by `ConnectionWatch`.
+        options.idle_timeout_seconds = UInt32(clamping: settings.bodyTimeout.milliseconds / 1000 + 5)
         options.closure = Unmanaged.passUnretained(service).toOpaque()
         options.connected = { closure, connection, context, code in
             guard let closure, let connection, let context else { return }
@@ -30,11 +31,13 @@ enum HTTPDaemon {
                 HTTPDaemon.service(closure), targetText: String(validatingCString: target), watch: watch)
             return Unmanaged.passRetained(exchange).toOpaque()
         }
-        options.handle = { _, connection, _, method, _, piece, pieceBytes, context in
-            guard let connection, let method, let pieceBytes, let exchange = context?.pointee else { return .NO }
+        options.handle = { _, connection, _, method, version, piece, pieceBytes, context in
+            guard let connection, let method, let version, let pieceBytes, let exchange = context?.pointee else {
+                return .NO
+            }
             return HTTPDaemon.handle(
-                Unmanaged<HTTPExchange>.fromOpaque(exchange).takeUnretainedValue(), connection, method, piece,
-                pieceBytes)
+                Unmanaged<HTTPExchange>.fromOpaque(exchange).takeUnretainedValue(), connection, method, version,
+                piece, pieceBytes)
                 ? .YES : .NO
         }
         options.completed = { _, _, context, _ in
@@ -61,7 +64,9 @@ enum HTTPDaemon {
         }
         let watch = ConnectionWatch(
             descriptor: tandem_http_socket(connection),
-            deadline: service.clock.now + .seconds(Int64(service.settings.headersTimeoutSeconds)))
+            deadline: service.clock.now + .seconds(Int64(service.settings.headersTimeoutSeconds)),
+            lateAnswer: HTTPExchange.tooSlow(
+                "header", requestID: service.nextRequestID(), version: service.settings.version))
         service.connections.insert(watch)
         context.pointee = Unmanaged.passRetained(watch).toOpaque()
     }
@@ -70,9 +75,12 @@ enum HTTPDaemon {
     /// and again after each resumption.
     private static func handle(
         _ exchange: HTTPExchange, _ connection: OpaquePointer, _ method: UnsafePointer<CChar>,
-        _ piece: UnsafePointer<CChar>?, _ pieceBytes: UnsafeMutablePointer<Int>
+        _ version: UnsafePointer<CChar>, _ piece: UnsafePointer<CChar>?, _ pieceBytes: UnsafeMutablePointer<Int>
     ) -> Bool {
-        if !exchange.hasHeaders { return exchange.receiveHeaders(connection, method: String(cString: method)) }
+        if !exchange.hasHeaders {
+            return exchange.receiveHeaders(
+                connection, method: String(cString: method), version: String(cString: version))
+        }
         guard pieceBytes.pointee > 0 else { return exchange.proceed(connection) }
         let bytes = UnsafeRawBufferPointer(start: piece, count: pieceBytes.pointee)
         pieceBytes.pointee = 0

@@ -38,13 +38,17 @@ final class HTTPExchange {
     }
 
     /// The headers are there. Returns false when the connection can't go on.
-    func receiveHeaders(_ connection: OpaquePointer, method: String) -> Bool {
+    func receiveHeaders(_ connection: OpaquePointer, method: String, version: String) -> Bool {
         self.method = method
         headers = RequestHeaders(connection)
         stage = .receiving
-        do { try checkHeaders(connection) } catch { refused = answer(to: error) }
+        do { try checkHeaders(connection, version: version) } catch { refused = answer(to: error) }
         let hasBody = headers.announcesBody
-        watch?.expect(by: hasBody ? service.clock.now + service.settings.bodyTimeout : nil)
+        if hasBody {
+            watch?.expect(by: service.clock.now + service.settings.bodyTimeout, orElse: tooSlow("body"))
+        } else {
+            watch?.expectNothing()
+        }
         // What a client has begun to send is read and thrown away, within bounds, so that it sees our answer.
         guard let refused, hasBody else { return true }
         let announced = headers.contentLength.flatMap { Int($0) } ?? 0
@@ -68,7 +72,7 @@ final class HTTPExchange {
     /// The request is whole, or the connection was resumed. Returns false when it can't go on.
     func proceed(_ connection: OpaquePointer) -> Bool {
         if case .receiving = stage {
-            watch?.expect(by: nil)
+            watch?.expectNothing()
             if let refused { return send(refused, connection) }
             do {
                 switch try outcome(connection) {
@@ -82,6 +86,7 @@ final class HTTPExchange {
                     stage = .wait(poll)
                     service.register(poll.parking)
                     poll.begin()
+                    watch?.whenGone { poll.noteHangUp() }
                 }
             } catch { return send(answer(to: error), connection) }
         }
@@ -119,7 +124,8 @@ final class HTTPExchange {
         }
         stage = .answered
         let now = service.clock.now
-        watch?.expect(by: now + .seconds(Int64(service.settings.headersTimeoutSeconds) * 2))
+        watch?.whenGone(nil)
+        watch?.expect(by: now + .seconds(Int64(service.settings.headersTimeoutSeconds) * 2), orElse: nil)
         service.counters.count(method: method, status: status, duration: now - startedAt)
         // Who tries to change routing is worth a line, and each change costs a write to the disk anyway; reads come by
         // the thousand, and /metrics counts them.
@@ -142,20 +148,36 @@ final class HTTPExchange {
         return discardedBytes <= discardLimitBytes
     }
 
+    /// What is sent before the connection of a slow client is shut down: nothing was sent for this request so far.
+    private func tooSlow(_ what: String) -> [UInt8] {
+        Self.tooSlow(what, requestID: id, version: service.settings.version)
+    }
+
+    /// A whole answer 408 that says what did not come in time.
+    static func tooSlow(_ what: String, requestID: String, version: String) -> [UInt8] {
+        let answer = HTTPProblem(.tooSlow, "the \(what) took too long to arrive").answer(requestID: requestID)
+        let head =
+            "HTTP/1.1 408 Request Timeout\r\nServer: Tandem/\(version)\r\nConnection: close\r\n"
+            + "Content-Type: application/problem+json\r\nContent-Length: \(answer.body.count)\r\n\r\n"
+        return Array(head.utf8) + answer.body
+    }
+
     private var tooLarge: HTTPProblem {
         HTTPProblem(.tooLarge, "the body is larger than the limit of \(service.settings.bodyLimitBytes) bytes")
     }
 
-    private func checkHeaders(_ connection: OpaquePointer) throws(Route.Failure) {
+    private func checkHeaders(_ connection: OpaquePointer, version: String) throws(Route.Failure) {
         do {
             let limit = service.settings.headerLimitBytes
             guard tandem_http_header_bytes(connection) <= limit else {
                 throw HTTPProblem(
                     .headersTooLarge, "request line and header fields are larger than the limit of \(limit) bytes")
             }
+            try headers.checkFraming(version: version)
             try service.hostGuard.check(headers)
             guard let targetText else { throw HTTPProblem(.malformed, "the request target is not UTF-8") }
             let target = try RequestTarget(targetText)
+            if let authority = target.authority { try service.hostGuard.check(authority: authority) }
             let route: Route
             do { route = try Route(method, target) } catch {
                 if case .problem(let problem) = error { throw problem }
@@ -207,6 +229,7 @@ final class HTTPExchange {
         stage = .stream(stream)
         service.register(stream.parking)
         stream.begin()
+        watch?.whenGone { stream.noteHangUp() }
         status = 200
         return HTTPDaemon.queue(stream, headers: commonHeaders(nil), connection)
     }
@@ -232,20 +255,17 @@ final class HTTPExchange {
 
     /// What every answer has.
     private func commonHeaders(_ revision: Int64?) -> [(name: String, value: String)] {
-        var headers = [
-            (name: "Server", value: "Tandem/\(service.settings.version)"), ("Cache-Control", "no-cache"),
+        [
+            ("Server", "Tandem/\(service.settings.version)"), ("Cache-Control", "no-cache"),
             ("X-Content-Type-Options", "nosniff"), ("Tandem-Request-Id", id),
+            ("Tandem-Revision", "\(revision ?? service.controlPlane.revision)"),
         ]
-        let path = routed?.target.path ?? targetText ?? ""
-        if path.hasPrefix("/v1/") {
-            headers.append(("Tandem-Revision", "\(revision ?? service.controlPlane.revision)"))
-        }
-        return headers
     }
 
     private func send(_ answer: HTTPAnswer, _ connection: OpaquePointer) -> Bool {
         status = answer.status
-        watch?.expect(by: nil)
+        // A client that does not read its answer is waited for as long as one that does not send its body.
+        watch?.expect(by: service.clock.now + service.settings.bodyTimeout, orElse: nil, isClientsTurn: false)
         return HTTPDaemon.queue(answer, headers: commonHeaders(answer.revision) + answer.headers, connection)
     }
 }

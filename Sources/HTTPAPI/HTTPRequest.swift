@@ -1,5 +1,6 @@
 import Addressing
 import CMicrohttpd
+import Glibc
 
 /// The header fields that we act on.
 struct RequestHeaders: Sendable {
@@ -13,6 +14,10 @@ struct RequestHeaders: Sendable {
     var ifMatch: String?
     var ifNoneMatch: String?
     var lastEventID: String?
+    /// How often `Host` is given.
+    var hostCount = 0
+    /// How often `Content-Length` is given.
+    var contentLengthCount = 0
 
     /// No field at all.
     init() {}
@@ -27,6 +32,42 @@ struct RequestHeaders: Sendable {
         (transferEncoding, expect) = (field("Transfer-Encoding"), field("Expect"))
         (ifMatch, ifNoneMatch) = (field("If-Match"), field("If-None-Match"))
         lastEventID = field("Last-Event-ID")
+        let counts = Self.counts(connection)
+        (hostCount, contentLengthCount) = (counts.host, counts.contentLength)
+    }
+
+    private static func counts(_ connection: OpaquePointer) -> (host: Int, contentLength: Int) {
+        typealias Counts = (host: Int, contentLength: Int)
+        var counts: Counts = (0, 0)
+        MHD_get_connection_values(
+            connection, .HEADER_KIND,
+            { closure, _, name, _ in
+                guard let counts = closure?.assumingMemoryBound(to: Counts.self), let name else { return .YES }
+                if strcasecmp(name, "Host") == 0 { counts.pointee.host += 1 }
+                if strcasecmp(name, "Content-Length") == 0 { counts.pointee.contentLength += 1 }
+                return .YES
+            }, &counts)
+        return counts
+    }
+
+    /// Throws `malformed` for what two readers could take for two different requests (RFC 9112 sections 3.2 and 6.3):
+    /// the connection ends behind the answer.
+    func checkFraming(version: String) throws(HTTPProblem) {
+        let what: String
+        if hostCount > 1 {
+            what = "Host is given \(hostCount) times"
+        } else if hostCount == 0, version != "HTTP/1.0" {
+            what = "Host is missing"
+        } else if contentLengthCount > 1 {
+            what = "Content-Length is given \(contentLengthCount) times"
+        } else if contentLengthCount > 0, transferEncoding != nil {
+            what = "both Content-Length and Transfer-Encoding are given"
+        } else {
+            return
+        }
+        var problem = HTTPProblem(.malformed, "\(what); it must be given once, and alone (RFC 9112)")
+        problem.headers = [("Connection", "close")]
+        throw problem
     }
 
     /// True when a body follows.

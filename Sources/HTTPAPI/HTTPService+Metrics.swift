@@ -18,28 +18,18 @@ extension HTTPService {
             text.gauge(
                 "tandem_event_sequence", "The number of the newest event.",
                 value: Double(try controlPlane.newestEvent()))
-            try addGateways(to: &text)
         } catch {
             log(.error, "figures of the control plane can't be read", [("reason", error.detail)])
+        }
+        for gateway in controlPlane.gatewaysInService {
+            text.gauge(
+                "tandem_gateway_in_service", "1 while the gateway is in-service.", labels: [("gateway", gateway.id)],
+                value: gateway.isInService ? 1 : 0)
         }
         counters.add(to: &text)
         text.gauge(
             "tandem_http_waiting_requests", "Requests that wait for the writer or for events, streams among them.",
             value: Double(waitingCount))
         return text.text
-    }
-
-    private func addGateways(to text: inout PrometheusText) throws(Refusal) {
-        var query = StatusQuery()
-        query.limitCount = 1000
-        repeat {
-            let page = try controlPlane.statuses(query)
-            for row in page.items {
-                text.gauge(
-                    "tandem_gateway_in_service", "1 while the gateway is in-service.",
-                    labels: [("gateway", Self.gatewayName(row))], value: row["status"]?.text == "in-service" ? 1 : 0)
-            }
-            query.after = page.next
-        } while query.after != nil
     }
 }

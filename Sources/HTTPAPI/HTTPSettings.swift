@@ -21,10 +21,10 @@ package struct HTTPSettings: Sendable {
     package var connectionsPerAddressLimitCount: UInt32 = 64
     /// Event streams in all.
     package var eventStreamLimitCount = 64
-    /// How long a connection may be idle, s; a request's headers must be there in the same time after its connection's
-    /// start or twice of it after the request before.
+    /// How long after its connection's start a request's headers must be there, s; twice as long after the request
+    /// before.
     package var headersTimeoutSeconds: UInt32 = 10
-    /// How long a body may take.
+    /// How long a body may take, and how long a client may take to read its answer.
     package var bodyTimeout: Duration = .seconds(60)
     /// How often a silent event stream gets a comment.
     package var keepAliveInterval: Duration = .seconds(15)

@@ -24,6 +24,16 @@ struct HostGuard: Sendable {
         }
     }
 
+    /// The same for the authority of a target in absolute form: it counts instead of `Host` (RFC 9112 section 3.2.2).
+    func check(authority: String) throws(HTTPProblem) {
+        guard isOurs(authority) else {
+            throw HTTPProblem(
+                .forbidden,
+                "the target's host \(authority.debugDescription) is not a name of this server; use localhost or its "
+                    + "address")
+        }
+    }
+
     /// True for a name or address of ours, with any port.
     private func isOurs(_ authority: String) -> Bool {
         guard let host = Self.host(of: authority.trimmed.lowercased()) else { return false }

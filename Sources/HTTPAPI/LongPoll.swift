@@ -13,6 +13,7 @@ final class LongPoll: Sendable {
     private let service: HTTPService
     private let deadline: Instant
     private let look: Look
+    private let isGone = Atomic(false)
     private let ends = Mutex<(subscription: EventSubscription?, timer: UInt64?)>((nil, nil))
 
     init(_ service: HTTPService, wait: Duration, _ look: @escaping Look) {
@@ -28,9 +29,16 @@ final class LongPoll: Sendable {
         ends.withLock { $0 = (subscription, timer) }
     }
 
+    /// The client has closed its side: it is answered at once, in case it still reads.
+    func noteHangUp() {
+        isGone.store(true, ordering: .releasing)
+        parking.wake()
+    }
+
     /// The answer, or nil to wait on.
     func answer() throws(HTTPProblem) -> HTTPAnswer? {
-        try look(service.clock.now < deadline && !service.isStopping)
+        let mayWait = !service.isStopping && !isGone.load(ordering: .acquiring)
+        return try look(mayWait && service.clock.now < deadline)
     }
 
     /// The request is over.

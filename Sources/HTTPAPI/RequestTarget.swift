@@ -1,5 +1,7 @@
 /// The target of a request in origin form (RFC 9112 section 3.2.1), decoded once: `/v1/lookup?number=%2B44`.
 struct RequestTarget: Sendable {
+    /// The host and port of a target in absolute form; nil for one in origin form.
+    let authority: String?
     /// The path as it was sent.
     let path: String
     /// The path's segments, each decoded on its own, so that `%2F` stays inside one.
@@ -13,10 +15,13 @@ struct RequestTarget: Sendable {
     /// Reads what stood in the request line. Throws `malformed` when that can't be decoded.
     init(_ text: String) throws(HTTPProblem) {
         var rest = text[...]
-        if !rest.hasPrefix("/") {  // absolute form, as a proxy gets it
+        if rest.hasPrefix("/") {
+            authority = nil
+        } else {  // absolute form, as a proxy gets it
             guard let scheme = rest.firstRange(of: "://"),
                 let slash = rest[scheme.upperBound...].firstIndex(of: "/")
             else { throw HTTPProblem(.malformed, "the request target must be a path that begins with /") }
+            authority = String(rest[scheme.upperBound..<slash])
             rest = rest[slash...]
         }
         let halves = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)

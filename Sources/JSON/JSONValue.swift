@@ -1,5 +1,3 @@
-import Foundation
-
 /// JSON as a value. An object keeps no order; its canonical text has sorted keys and no spaces.
 package indirect enum JSONValue: Equatable, Sendable {
     case null
@@ -10,15 +8,10 @@ package indirect enum JSONValue: Equatable, Sendable {
     case array([JSONValue])
     case object([String: JSONValue])
 
-    /// Reads UTF-8 JSON text of any kind, nested at most as deep as the decoder allows (512 levels).
+    /// Reads UTF-8 JSON text of any kind (RFC 8259), nested at most 128 deep, no name twice in one object.
     package init(parsing bytes: [UInt8]) throws(MalformedJSON) {
-        do {
-            self = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
-        } catch let error as DecodingError {
-            throw MalformedJSON(error)
-        } catch {
-            throw MalformedJSON(detail: "not JSON")
-        }
+        var parser = JSONParser(bytes)
+        self = try parser.document()
     }
 
     /// The value on one line: sorted keys, no spaces, as RFC 8785 orders them for the keys that we use (ASCII).
@@ -87,45 +80,8 @@ package indirect enum JSONValue: Equatable, Sendable {
 
 /// Text that is not JSON.
 package struct MalformedJSON: Error, Equatable {
-    /// What is wrong and, where it is known, where.
+    /// What is wrong and at which line and column; columns are bytes, from 1 up.
     package let detail: String
-
-    init(detail: String) { self.detail = detail }
-
-    init(_ error: DecodingError) {
-        switch error {
-        case .dataCorrupted(let context):
-            let inner = context.underlyingError.map { "\($0)" } ?? context.debugDescription
-            detail = "not JSON: \(inner)"
-        default: detail = "not JSON that can be read"
-        }
-    }
-}
-
-extension JSONValue: Decodable {
-    /// Reads any kind of value; a whole number that fits is an integer.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = Self.attempt({ try container.decode(Bool.self) }) {
-            self = .bool(value)
-        } else if let value = Self.attempt({ try container.decode(Int64.self) }) {
-            self = .integer(value)
-        } else if let value = Self.attempt({ try container.decode(Double.self) }) {
-            self = .number(value)
-        } else if let value = Self.attempt({ try container.decode(String.self) }) {
-            self = .string(value)
-        } else if let value = Self.attempt({ try container.decode([JSONValue].self) }) {
-            self = .array(value)
-        } else {
-            self = .object(try container.decode([String: JSONValue].self))
-        }
-    }
-
-    /// Codable has no way to ask for the kind of a value but to try; the last attempt's error is the one that is
-    /// thrown.
-    private static func attempt<Value>(_ body: () throws -> Value) -> Value? {
-        do { return try body() } catch { return nil }
-    }
+    /// Where: bytes from the start of the text.
+    package let offset: Int
 }

@@ -89,10 +89,12 @@ package final class NetworkManager: Sendable {
     /// The writer has committed: from now on they are each gateway's last change.
     package func noteCommitted(_ changes: [StatusChange]) {
         state.withLock { state in
+            var waiting: Set<String>?  // made once, since very many may wait
             for change in changes where state.ledger.lastChange(of: change.gateway) != change {
                 // Either a later one waits behind it, or it never came through here.
-                let isSucceeded = state.pending.contains { $0.gateway == change.gateway }
-                if !isSucceeded { state.ledger.noteLast(change) }
+                let names = waiting ?? Set(state.pending.map(\.gateway))
+                waiting = names
+                if !names.contains(change.gateway) { state.ledger.noteLast(change) }
             }
         }
     }

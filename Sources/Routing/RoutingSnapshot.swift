@@ -41,28 +41,25 @@ package final class RoutingSnapshot: Sendable {
     package func name(of plan: PlanNumber) -> String { plans[plan.index].id }
 
     /// True when requests from this address come from one of our gateways.
-    package func isGateway(_ address: IPAddress) -> Bool { tables.gatewayAddresses.contains(address) }
+    package func isGateway(_ address: IPAddress) -> Bool { tables.gatewayAddresses[address] != nil }
 
     /// All gateways in the order of their slots.
-    package var gateways: some Sequence<SnapshotGateway> { tables.gateways.lazy.compactMap { $0 } }
+    package var gateways: some Sequence<SnapshotGateway> { tables.gateways.gateways }
 
     /// How many gateways there are.
-    package var gatewayCount: Int { tables.gatewayCount }
+    package var gatewayCount: Int { tables.gateways.gatewayCount }
+
+    /// How many numbers the lists take, free ones among them.
+    package var listNumberCount: Int { lists.count }
 
     /// The gateway in the first occupied slot behind this index; nil at the end.
     package func gateway(after index: Int) -> SnapshotGateway? {
-        guard index + 1 < tables.gateways.count else { return nil }
-        for next in tables.gateways[(index + 1)...] {
-            if let next { return next }
-        }
-        return nil
+        tables.gateways.first(behind: index)
     }
 
     /// The gateway in a slot; nil when the slot is another's by now.
     package func gateway(in slot: GatewaySlot) -> SnapshotGateway? {
-        guard Int(slot.index) < tables.gateways.count, let gateway = tables.gateways[Int(slot.index)],
-            gateway.slot == slot
-        else { return nil }
+        guard let gateway = tables.gateways[Int(slot.index)], gateway.slot == slot else { return nil }
         return gateway
     }
 
@@ -133,14 +130,14 @@ struct CompiledMember: Sendable, BitwiseCopyable {
     let suffixEnd: UInt32
 }
 
-/// Everything but plans, peers and lists' heads: compiled anew only when a gateway, a group or a list changed, and
-/// shared by all snapshots between.
+/// Everything but plans, peers and lists' heads. Gateways are changed one by one; groups, members and entries are
+/// compiled anew when a group, a list or a gateway of a group changed. Snapshots share what is the same.
 struct CompiledTables: Sendable {
-    var gateways: [SnapshotGateway?] = []  // by slot index
-    var gatewayCount = 0
+    var gateways = GatewayRows()
     var groups: [CompiledGroup] = []
     var members: [CompiledMember] = []
     var entries: [CompiledEntry] = []
     var text: [UInt8] = []
-    var gatewayAddresses: Set<IPAddress> = []
+    /// How many gateways have the address.
+    var gatewayAddresses: [IPAddress: Int] = [:]
 }

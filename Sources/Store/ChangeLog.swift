@@ -8,6 +8,9 @@ package protocol ChangeLog: Sendable {
     /// Makes the whole batch durable, or none of it. Called by the one writer alone; blocks until the disk has
     /// answered.
     func append(_ batch: CommitBatch) -> AppendOutcome
+
+    /// Why a batch would be refused as `readOnly` at present, or nil. Changes nothing. Called by the one writer.
+    func readOnlyReason() -> String?
 }
 
 /// How an append ended.

@@ -9,7 +9,7 @@ extension Store: ChangeLog {
     /// events.
     package func append(_ batch: CommitBatch) -> AppendOutcome {
         pool.writeWithoutTransaction { db in
-            let after: Position
+            let after: (position: Position, newestEvent: Int64)
             do {
                 try db.beginTransaction(.immediate)
                 let present = try Self.position(db)
@@ -25,10 +25,25 @@ extension Store: ChangeLog {
             do {
                 try db.commit()
             } catch {
+                newestEvent.withLock { $0 = nil }
                 return outcome(ofFailedCommit: error, db)
             }
-            stored.withLock { $0 = after }
-            return .appended(after)
+            stored.withLock { $0 = after.position }
+            newestEvent.withLock { $0 = after.newestEvent }
+            return .appended(after.position)
+        }
+    }
+
+    /// Writes what changes nothing, to see whether the disk takes it.
+    package func readOnlyReason() -> String? {
+        do {
+            try writing { db in
+                try db.execute(
+                    sql: "UPDATE boots SET started_at = started_at WHERE boot_id = ?", arguments: [bootID])
+            }
+            return nil
+        } catch {
+            return error.detail
         }
     }
 
@@ -53,7 +68,9 @@ extension Store: ChangeLog {
         return .unknown(reason: "\(path): \(StoreError.text(of: error))")
     }
 
-    private func write(_ batch: CommitBatch, _ db: Database) throws -> Position {
+    private func write(
+        _ batch: CommitBatch, _ db: Database
+    ) throws -> (position: Position, newestEvent: Int64) {
         var position = batch.base
         var numbers = try EventNumbers(db, node: node)
         for entry in batch.changes {
@@ -62,7 +79,7 @@ extension Store: ChangeLog {
         }
         for change in batch.statusChanges { try write(change, numbering: &numbers, db) }
         for event in batch.events { try numbers.insert(event, db) }
-        return position
+        return (position, numbers.lastEvent)
     }
 
     private func write(_ entry: ChangeEntry, on base: Position, _ db: Database) throws -> Position {
@@ -136,7 +153,8 @@ extension Store: ChangeLog {
 
 /// The numbers that the next event and the next status record follow, read once a batch.
 private struct EventNumbers {
-    private var lastEvent: Int64
+    /// The number of the last event that was inserted.
+    private(set) var lastEvent: Int64
     private var lastRecord: Int64
     private var lastOfOrigin: Int64
     private let node: String

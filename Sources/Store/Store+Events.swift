@@ -1,6 +1,7 @@
 import GRDB
 import JSON
 import Routing
+import Synchronization
 import Time
 
 extension Store {
@@ -35,6 +36,17 @@ extension Store {
                 sql: "SELECT (SELECT min(sequence) FROM events), (SELECT max(sequence) FROM events)")
             guard let row = try Row.fetchOne(statement) else { return (0, 0) }
             return (try row.integerOrNull(0) ?? 0, try row.integerOrNull(1) ?? 0)
+        }
+    }
+
+    /// The number of the newest event, 0 before the first; read once, then kept by whoever appends.
+    package func newestEventNumber() throws(StoreError) -> Int64 {
+        if let known = newestEvent.withLock({ $0 }) { return known }
+        let read = try eventBounds().newest
+        return newestEvent.withLock { newest in
+            let number = newest ?? read  // what was appended meanwhile is newer
+            newest = number
+            return number
         }
     }
 

@@ -19,8 +19,10 @@ extension Store {
 
     /// Live objects of a kind in the order of their ids (bytes), behind `after`. For routes: of `plan`, and with
     /// `idPrefix` only those whose prefix begins so (`any` counts as the empty prefix and comes first).
+    ///
+    /// - Parameter limitBytes: The list ends with the object that makes its bodies that long.
     package func objects(
-        _ kind: ResourceKind, plan: String?, idPrefix: String?, after: String?, limit: Int
+        _ kind: ResourceKind, plan: String?, idPrefix: String?, after: String?, limit: Int, limitBytes: Int = .max
     ) throws(StoreError) -> Revised<[StoredObject]> {
         try reading { db in
             let table = ObjectTable(kind)
@@ -35,12 +37,17 @@ extension Store {
                     """)
             // No text that a client can write sorts behind the last character.
             let end = start + "\u{10FFFF}"
-            let rows = try Row.fetchAll(
+            let rows = try Row.fetchCursor(
                 statement,
                 arguments: [
                     kind == .routes ? plan ?? RoutingPlan.defaultID : kind.rawValue, start, end, after, max(0, limit),
                 ])
-            return Revised(try rows.map { try table.object($0) }, revision: try Self.position(db).revision)
+            var (found, byteCount): ([StoredObject], Int) = ([], 0)
+            while byteCount < limitBytes, let row = try rows.next() {
+                found.append(try table.object(row))
+                byteCount += try row.text(2).utf8.count
+            }
+            return Revised(found, revision: try Self.position(db).revision)
         }
     }
 

@@ -19,6 +19,8 @@ package final class Store: Sendable {
     let path: String
     let pool: DatabasePool
     let stored: Mutex<Position>
+    /// The number of the newest event; nil while that must be asked of the file.
+    let newestEvent = Mutex<Int64?>(nil)
     private let lock: DatabaseLock
     private let isClosed = Mutex(false)
 
@@ -103,7 +105,7 @@ package final class Store: Sendable {
         do { return try pool.read(body) } catch { throw StoreError(reading: path, error) }
     }
 
-    private func writing<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+    func writing<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         do { return try pool.write(body) } catch { throw StoreError(reading: path, error) }
     }
 

@@ -12,6 +12,8 @@ extension TimeSource {
 
     /// The point on the monotonic time line of a wall time, as the clocks stand to each other now.
     package func instant(of time: WallTime) -> Instant {
-        now + .milliseconds(time.milliseconds.subtractingReportingOverflow(wallTime.milliseconds).partialValue)
+        let wallTime = self.wallTime
+        let (difference, overflow) = time.milliseconds.subtractingReportingOverflow(wallTime.milliseconds)
+        return now + .milliseconds(overflow ? (time < wallTime ? .min : .max) : difference)
     }
 }

@@ -5,10 +5,15 @@ enum EnvironmentSettings {
     ]
     /// Flags of the contract that this version does not have: refused, so that nobody believes them to be in force.
     private static let absentFlags = ["admin-token-file", "api-certificate", "api-key"]
+    /// Commands of the contract that this version does not have.
+    private static let absentCommands = ["backup", "restore", "bench"]
 
     /// The arguments with those settings put in that stand in the environment alone. `TANDEM_PROXY` and
     /// `TANDEM_REDIRECT` may hold several addresses with commas between.
     static func merged(_ arguments: [String], environment: [String: String]) throws -> [String] {
+        if let command = arguments.first, absentCommands.contains(command) {
+            throw Failure.setting("\(command) is not built yet in this version")
+        }
         guard arguments.first == "serve" else { return arguments }
         for flag in absentFlags {
             if let value = environment[variable(of: flag)], !value.isEmpty {

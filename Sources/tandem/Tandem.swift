@@ -31,7 +31,8 @@ struct Tandem: ParsableCommand {
                 print(fullMessage(for: error))  // help, version
                 Foundation.exit(0)
             }
-            end("tandem: \(message(for: error))", code: 2)
+            let line = message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+            end("tandem: \(line)", code: 2)
         }
     }
 

@@ -21,6 +21,7 @@ final class OrderedChangeLog: ChangeLog {
     let store: Store
     private let orders = Mutex<[Order]>([])
     private let seen = Mutex<[CommitBatch]>([])
+    private let isWell = Mutex(false)
 
     init(store: Store) { self.store = store }
 
@@ -28,6 +29,11 @@ final class OrderedChangeLog: ChangeLog {
     var batches: [CommitBatch] { seen.withLock { $0 } }
 
     func order(_ next: Order...) { orders.withLock { $0 += next } }
+
+    /// The disk is well again, also for who only looks.
+    func becomeWell() { isWell.withLock { $0 = true } }
+
+    func readOnlyReason() -> String? { isWell.withLock { $0 } ? nil : "disk full" }
 
     func append(_ batch: CommitBatch) -> AppendOutcome {
         seen.withLock { $0.append(batch) }

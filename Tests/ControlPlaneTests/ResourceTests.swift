@@ -29,6 +29,23 @@ import Time
         again.close()
     }
 
+    @Test func `a page of large objects ends before its limit, and the walk goes on`() async throws {
+        let fixture = try ControlPlaneFixture()
+        let networks = (0..<60_000).map { "\"10.\($0 >> 8).\($0 & 255).0/24\"" }.joined(separator: ",")
+        for number in 0..<6 {
+            let own = networks.replacing("\"10.", with: "\"\(11 + number).")
+            try await fixture.commit(try put("ingress-peers/p\(number)", "{\"networks\":[\(own)]}"))
+        }
+        let page = try fixture.plane.list(ListQuery(.ingressPeers))
+        #expect(page.items.count < 7)
+        var query = ListQuery(.ingressPeers)
+        query.after = page.next
+        #expect(page.next != nil)
+        let rest = try fixture.plane.list(query)
+        #expect(page.items.count + rest.items.count == 7 && rest.next == nil)
+        fixture.close()
+    }
+
     @Test func `lists come in pages; routes by plan and by what lies below a prefix`() async throws {
         let fixture = try ControlPlaneFixture()
         try await fixture.provisionLondon()

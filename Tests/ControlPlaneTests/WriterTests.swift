@@ -56,6 +56,40 @@ import Time
         fixture.close()
     }
 
+    @Test func `when the disk is well again that is seen without a change to try`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.settle()
+        fixture.log.order(.answer(.readOnly(reason: "disk full")))
+        let refusal = await fixture.change(try put("gateways/a", #"{"uri":"sip:192.0.2.1"}"#)).refusal
+        #expect(refusal?.problem == .readOnly)
+        fixture.log.becomeWell()
+        let deadline = ContinuousClock.now + .seconds(30)
+        while fixture.plane.readOnlyReason != nil, ContinuousClock.now < deadline {
+            await Task.yield()
+        }
+        #expect(fixture.plane.readOnlyReason == nil)
+        fixture.close()
+    }
+
+    @Test func `a refusal that rests on a change which was not written is not told as such`() async throws {
+        let fixture = try ControlPlaneFixture(starts: false)
+        fixture.log.order(.answer(.readOnly(reason: "disk full")))
+        let answers = Mutex<[Refusal.Problem?]>([])
+        for operation in [
+            try delete("ingress-peers/none"), try delete("ingress-peers/loopback"),
+            try delete("ingress-peers/loopback"),
+            try put("gateways/a", "{}"),
+        ] {
+            fixture.plane.submit(Change([operation], who: "test")) { result in
+                answers.withLock { $0.append(result.refusal?.problem) }
+            }
+        }
+        fixture.plane.start()
+        for _ in 0..<1_000_000 where answers.withLock({ $0.count }) < 4 { await Task.yield() }
+        #expect(answers.withLock { $0 } == [.notFound, .readOnly, .readOnly, .invalid])
+        fixture.close()
+    }
+
     @Test func `what waits together shares one commit, and a refused one in the middle is left out`() async throws {
         let fixture = try ControlPlaneFixture(starts: false)
         let answers = Mutex<[String]>([])

@@ -99,6 +99,8 @@ final class CommitGate: ChangeLog {
         changed.signal()
     }
 
+    func readOnlyReason() -> String? { nil }
+
     func append(_ batch: CommitBatch) -> AppendOutcome {
         while isClosed.withLock({ $0 }) { changed.wait() }
         guard let store = store.withLock({ $0 }) else { return .unavailable(reason: "no store") }

@@ -95,6 +95,13 @@ struct ConventionTests {
         #expect(answer.text("detail")?.contains(name) == true)
     }
 
+    @Test(arguments: ["/livez", "/readyz", "/metrics", "/", "/nowhere", "/openapi.yaml", "/v1/gateways"])
+    func `every answer says which revision it reflects`(path: String) throws {
+        let api = try APIFixture()
+        #expect(try api.request("GET", path)["Tandem-Revision"] == "1")
+        #expect(try api.request("PUT", path, body: "{}")["Tandem-Revision"] == "1")
+    }
+
     @Test(arguments: [
         ("{\"uri\":", "malformed", 400), ("", "malformed", 400), ("[1]", "malformed", 400), ("\u{0}", "malformed", 400),
         ("{\"uri\":\"sip:192.0.2.1\",\"colour\":\"red\"}", "invalid", 422), ("{}", "invalid", 422),

@@ -1,3 +1,4 @@
+import ControlPlane
 import JSON
 import Testing
 import Time
@@ -61,6 +62,7 @@ struct EventTests {
         let client = try open(api, "/v1/events?snapshot=true&types=gateway.status.changed")
         let text = try client.stream(until: "\"gateway\":\"lon2\"")
         #expect(text.components("event: gateway.status.current\n").count == 2)
+        #expect(text.contains("\"source\":\"tandem/n1\"") && text.contains("\"subject\":\"gateways/lon1\""))
         api.takeOut("lon1")
         #expect(try client.stream(until: "event: gateway.status.changed").contains("id: "))
     }
@@ -108,12 +110,62 @@ struct EventTests {
         #expect(answer.status == 400 && answer.text("type") == "/problems/malformed")
     }
 
+    @Test func `a position behind the newest event is gone, with what there is, as a page and as a stream`() throws {
+        let api = try APIFixture()
+        _ = try api.provision()
+        let newest = try api.controlPlane.newestEvent()
+        let page = try api.request("GET", "/v1/events?after=\(newest + 1)")
+        #expect(page.status == 410 && page.json["newest"] == .integer(newest) && page.json["oldest"] == .integer(1))
+        let last = "\(Int64.max)"
+        let resumed = try api.request(
+            "GET", "/v1/events", headers: ["Accept": "text/event-stream", "Last-Event-ID": last])
+        #expect(resumed.status == 410)
+        #expect(try api.request("GET", "/v1/events?after=\(newest)").status == 200)
+    }
+
+    @Test func `a client that went away makes room although nothing happens that could be sent to it`() throws {
+        let api = try APIFixture { settings, _ in settings.eventStreamLimitCount = 1 }
+        do {
+            let client = try open(api, "/v1/events")
+            _ = try client.stream(until: ":\n\n")
+            #expect(try api.request("GET", "/v1/events", headers: stream).status == 429)
+        }
+        var status = 429
+        let deadline = MachineClock().now + .seconds(10)  // before the first comment
+        while status == 429, MachineClock().now < deadline {
+            let next = try api.client()
+            next.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+            status = try next.headers().status
+        }
+        #expect(status == 200)
+    }
+
+    @Test func `a client that goes in the middle of its request makes room at once, not when its time is up`() throws {
+        let api = try APIFixture { settings, _ in
+            settings.connectionLimitCount = 8
+            settings.connectionsPerAddressLimitCount = 8
+            settings.headersTimeoutSeconds = 3600
+            settings.bodyTimeout = .seconds(3600)
+        }
+        for number in 0..<8 {
+            let client = try api.client()
+            client.send("PUT /v1/gateways/a HTTP/1.1\r\nHost: localhost\r\n")
+            if number % 2 == 0 { client.send("Content-Length: 100\r\n\r\n{") }
+        }
+        var status: Int?
+        let deadline = MachineClock().now + .seconds(30)
+        while status != 200, MachineClock().now < deadline {
+            do { status = try api.request("GET", "/livez").status } catch { status = nil }
+        }
+        #expect(status == 200)
+    }
+
     @Test func `stop answers long polls and ends streams at once`() throws {
         let api = try APIFixture { settings, _ in settings.stopTimeout = .seconds(60) }
         let open = try open(api, "/v1/events")
         _ = try open.stream(until: ":\n\n")
         let waiting = try api.client()
-        waiting.send("GET /v1/events?after=100&wait_s=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        waiting.send("GET /v1/events?types=webhook.failing&wait_s=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         _ = try api.request("GET", "/livez")
         let before = MachineClock().now
         api.server.stop()

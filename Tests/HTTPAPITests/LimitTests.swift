@@ -92,16 +92,66 @@ struct LimitTests {
         #expect(try api.request("GET", "/livez").status == 200)
     }
 
+    @Test(arguments: [
+        ("GET /livez HTTP/1.1\r\n\r\n", "Host is missing"),
+        ("GET /livez HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\n\r\n", "Host is given 2 times"),
+        (
+            "PUT /v1/gateways/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
+            "Content-Length is given 2 times"
+        ),
+        (
+            "PUT /v1/gateways/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
+                + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "both Content-Length and Transfer-Encoding"
+        ),
+    ])
+    func `what two readers could take for different requests is refused and ends the connection (RFC 9112)`(
+        _ request: String, _ detail: String
+    ) throws {
+        let api = try APIFixture()
+        let client = try api.client()
+        client.send(request)
+        let answer = try client.response()
+        #expect(answer.status == 400 && answer.text("detail")?.contains(detail) == true, "\(answer.body)")
+        #expect(answer["Connection"]?.lowercased() == "close")
+        #expect(client.isClosed(afterMilliseconds: 5000))
+    }
+
+    @Test func `the host of a target in absolute form counts, not the Host beside it; HTTP 1.0 needs none`() throws {
+        let api = try APIFixture()
+        #expect(try api.request("GET", "http://localhost/livez").status == 200)
+        #expect(try api.request("GET", "http://evil.example/livez").status == 403)
+        let old = try api.client()
+        old.send("GET /livez HTTP/1.0\r\n\r\n")
+        #expect(try old.response().status == 200)
+    }
+
+    @Test func `a body that does not come in time is 408, and so are headers`() throws {
+        let api = try APIFixture { settings, _ in
+            settings.bodyTimeout = .milliseconds(10)
+            settings.headersTimeoutSeconds = 1
+        }
+        let body = try api.client()
+        body.send("PUT /v1/gateways/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        let late = try body.response()
+        #expect(late.status == 408 && late.text("type") == "/problems/too-slow")
+        #expect(late.text("detail")?.contains("body") == true)
+        #expect(body.isClosed(afterMilliseconds: 5000))
+        let headers = try api.client()
+        headers.send("GET /livez HTTP/1.1\r\nHo")
+        #expect(try headers.response().status == 408)
+    }
+
     @Test func `a client that is too slow with its headers is shut out although it is never silent`() throws {
         let api = try APIFixture { settings, _ in settings.headersTimeoutSeconds = 1 }
         let client = try api.client()
         client.send("GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
         var sentCount = 0
-        while sentCount < 1000, !client.isClosed(afterMilliseconds: 100) {
+        while sentCount < 1000, !client.hasAnswer(afterMilliseconds: 100) {
             client.send("x")
             sentCount += 1
         }
         #expect(sentCount < 1000)
+        #expect(try client.response().status == 408)
         #expect(try api.request("GET", "/livez").status == 200)
     }
 }

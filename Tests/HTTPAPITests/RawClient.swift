@@ -58,6 +58,12 @@ final class RawClient {
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) <= 0
     }
 
+    /// True when something can be read; waits so long for it.
+    func hasAnswer(afterMilliseconds milliseconds: Int32) -> Bool {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return Foundation.poll(&poll, 1, milliseconds) > 0
+    }
+
     /// One request and its answer on this connection.
     func request(
         _ method: String, _ target: String, headers: [String: String] = [:], body: String? = nil

@@ -25,6 +25,21 @@ import Time
         store.change([(ResourcePath(.gateways, gateway), Sample.gateway(uri))])
     }
 
+    @Test func `the newest event's number is known without the file, also after refused batches and a restart`() throws
+    {
+        #expect(try store.newestEventNumber() == 0)
+        store.change([(ResourcePath(.gateways, "a"), .object([:]))], events: [Sample.event("x"), Sample.event("y")])
+        #expect(try store.newestEventNumber() == 2)
+        _ = store.append(
+            CommitBatch(base: store.position, changes: [Sample.entry(7, [], events: [Sample.event("lost")])]))
+        #expect(try store.newestEventNumber() == 2)
+        try record(Sample.statusChange("a"))
+        #expect(try store.newestEventNumber() == 3)
+        #expect(try store.newestEventNumber() == store.eventBounds().newest)
+        store.close()
+        #expect(try folder.store().newestEventNumber() == 3)
+    }
+
     @Test func `events are numbered from 1 up without a gap, also over refused batches and a restart (API 7)`() throws {
         store.change([(ResourcePath(.gateways, "a"), .object([:]))], events: [Sample.event("x"), Sample.event("y")])
         let wrong = Sample.entry(7, [], events: [Sample.event("lost")])

@@ -45,6 +45,16 @@ import Time
         #expect(try routes(prefix: "44", after: "5").isEmpty)
     }
 
+    @Test func `a list ends with the object that makes it too long`() throws {
+        func routes(_ limitBytes: Int) throws -> [String] {
+            try store.objects(
+                .routes, plan: "default", idPrefix: nil, after: nil, limit: 100, limitBytes: limitBytes
+            ).value.map(\.path.id)
+        }
+        #expect(try routes(1) == ["any"])
+        #expect(try routes(Sample.route("uk").canonicalText.utf8.count + 1) == ["any", "#9"])
+    }
+
     @Test(arguments: [1, 2, 3, 100]) func `a walk over pages sees each object once`(limit: Int) throws {
         var (seen, after): ([String], String?) = ([], nil)
         for _ in 0..<20 {
