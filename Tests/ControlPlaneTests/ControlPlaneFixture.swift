@@ -30,6 +30,9 @@ final class OrderedChangeLog: ChangeLog {
 
     func order(_ next: Order...) { orders.withLock { $0 += next } }
 
+    /// True while an order waits for a batch.
+    var hasOrders: Bool { orders.withLock { !$0.isEmpty } }
+
     /// The disk is well again, also for who only looks.
     func becomeWell() { isWell.withLock { $0 = true } }
 
