@@ -39,6 +39,9 @@ package struct SignallingCore: ~Copyable {
     /// What has been counted since the beginning.
     package internal(set) var counters = SignallingCounters()
 
+    /// Up to so many server transactions the table of their keys does not grow, which would stop the worker meanwhile.
+    private static let expectedTransactionCount = 1 << 19
+
     // Kept for their memory from one call to the next; each is taken out while it is in use.
     var receivedMessage = Message()
     var originalMessage = Message()
@@ -57,6 +60,7 @@ package struct SignallingCore: ~Copyable {
     ) {
         (self.settings, self.table) = (settings, table)
         probeSchedule = ProbeSchedule(settings.probing)
+        serverHandles.reserveCapacity(Self.expectedTransactionCount)
         if settings.worker == 0, settings.probing.interval > .zero,
             settings.listeners.contains(where: { $0.role == .proxy })
         {
