@@ -5,7 +5,7 @@ import PackageDescription
 // dependencies that its target names here is checked by Tests/TidyTests, since SwiftPM lets an import slip through once
 // another target has built the module.
 
-/// Every target of ours: Swift 6 mode (strict concurrency) comes with the tools version; warnings are not let in.
+/// Every target of ours: Swift 6 mode (strict concurrency) comes with the tools version.
 let ours: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
@@ -20,7 +20,7 @@ let package = Package(
     dependencies: [
         // SQLite: migrations, one writing connection and read-only readers, on the system's library.
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        // The command line: help, validation, environment-independent parsing that users know.
+        // The command line: the help, the checks and the spelling of flags that users know.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // Structured logs behind the interface that every Swift server library speaks.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),

@@ -7,9 +7,9 @@ import Time
 /// The routing data as a batch of changes will make them: the committed state, and over it what the batch changed.
 ///
 /// What comes of an operation depends on the base, the operations and the time that is handed in, and on nothing
-/// else. A value: a refused change is a copy that is forgotten. (Copying costs little; the first gateway that a batch
-/// changes copies the dictionary of gateways, and so does each change of several operations: in proportion to the
-/// gateways, never to the routes.)
+/// else. A value: a refused change is a copy that is forgotten. Copying costs little: gateways and routes are shared in
+/// parts, of which a change copies those that it touches; the first group, list or peer that a batch changes copies the
+/// dictionary of its kind.
 struct Candidate {
     /// How one reads what is committed.
     typealias Read = (ResourcePath) throws(StoreError) -> StoredObject?

@@ -61,7 +61,7 @@ final class HTTPExchange {
         guard refused == nil else { return discard(piece.count) }
         let limit = service.settings.bodyLimitBytes
         guard piece.count <= limit - body.count else {
-            refused = problemAnswer(tooLarge)
+            refused = answer(to: tooLarge)
             body = []
             return discard(piece.count)
         }
@@ -240,13 +240,11 @@ final class HTTPExchange {
             var answer = HTTPAnswer(204)
             answer.headers.append(("Allow", allow))
             return answer
-        case .problem(let problem): return problemAnswer(problem)
+        case .problem(let problem): return answer(to: problem)
         }
     }
 
-    private func answer(to problem: HTTPProblem) -> HTTPAnswer { problemAnswer(problem) }
-
-    private func problemAnswer(_ problem: HTTPProblem) -> HTTPAnswer {
+    private func answer(to problem: HTTPProblem) -> HTTPAnswer {
         if problem.kind == .internalError {
             service.log(.error, "request failed", [("id", id), ("detail", problem.detail)])
         }

@@ -28,7 +28,8 @@ extension SignallingCore {
                 answer(server, routes.isAuthentic ? 503 : 481, to: request, datagram, arrival, &actions)
                 return
             }
-            (destination, _) = (nextHop, set.removeAll())
+            destination = nextHop
+            set.removeAll()
         } else {
             let information = route(request, datagram, arrival, snapshot, &set, &actions)
             if case .failure(let status, let retryAfterSeconds) = information {
@@ -61,8 +62,7 @@ extension SignallingCore {
 
     private mutating func makeContext(
         _ request: Message, _ datagram: Span<UInt8>, _ server: ServerRecord.Handle, _ arrival: Arrival,
-        _ set: TargetSet,
-        _ destination: TransportAddress?, _ consumedRoutes: Int
+        _ set: TargetSet, _ destination: TransportAddress?, _ consumedRoutes: Int
     ) -> ContextRecord.Handle {
         let isInvite = request.method == .invite
         let machine = ResponseContext(
@@ -133,8 +133,7 @@ extension SignallingCore {
 
     private mutating func carryOut(
         _ action: ResponseContext.Action, _ handle: ContextRecord.Handle, _ event: ResponseContext.Event,
-        _ now: Instant,
-        _ actions: inout SignallingActions
+        _ now: Instant, _ actions: inout SignallingActions
     ) {
         // A target that can't be reached may end the search while its other decisions are carried out.
         guard contexts.contains(handle) else { return }

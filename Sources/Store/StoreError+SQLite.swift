@@ -3,19 +3,16 @@ import GRDB
 extension StoreError {
     /// Why a database could not be opened.
     init(opening path: String, _ error: any Error) {
-        if let error = error as? StoreError {
-            self = error
-            return
-        }
-        let said = Self.text(of: error)
-        switch (error as? DatabaseError)?.resultCode {
-        case .SQLITE_NOTADB?, .SQLITE_CORRUPT?: self = Self.damaged(path, said)
-        default: self = StoreError(.unusable, "\(path) can't be used: \(said)")
-        }
+        self.init(path, error) { StoreError(.unusable, "\(path) can't be used: \($0)") }
     }
 
     /// Why a query failed.
     init(reading path: String, _ error: any Error) {
+        self.init(path, error) { StoreError(.failed, "\(path): \($0)") }
+    }
+
+    /// What is ours already stays; damage is damage whenever it is met; the rest is as `otherwise` says it.
+    private init(_ path: String, _ error: any Error, otherwise: (_ said: String) -> StoreError) {
         if let error = error as? StoreError {
             self = error
             return
@@ -23,7 +20,7 @@ extension StoreError {
         let said = Self.text(of: error)
         switch (error as? DatabaseError)?.resultCode {
         case .SQLITE_NOTADB?, .SQLITE_CORRUPT?: self = Self.damaged(path, said)
-        default: self = StoreError(.failed, "\(path): \(said)")
+        default: self = otherwise(said)
         }
     }
 
