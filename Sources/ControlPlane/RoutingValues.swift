@@ -53,7 +53,9 @@ extension IngressPeer {
             guard let network = entry.text.flatMap({ Network($0) }) else { return nil }
             networks.append(network)
         }
-        self.init(id: id, networks: networks, routingPlan: body["routing_plan"]?.text ?? RoutingPlan.defaultID)
+        self.init(
+            id: id, networks: networks, routingPlan: body["routing_plan"]?.text ?? RoutingPlan.defaultID,
+            isIdentityTrusted: body["trusted_identity"] == .bool(true))
     }
 }
 

@@ -19,6 +19,7 @@ struct Field: Sendable {
 indirect enum FieldRule: Sendable {
     case text(limitCharacters: Int)
     case integer(ClosedRange<Int64>)
+    case flag
     /// One of these words; `later` are words of the contract that this version does not know yet.
     case choice([String], later: [String])
     /// The id of an existing object.
@@ -38,6 +39,7 @@ indirect enum FieldRule: Sendable {
         switch self {
         case .text(let limit): "text of up to \(limit) characters"
         case .integer(let range): "a whole number, \(range.lowerBound)...\(range.upperBound)"
+        case .flag: "true or false"
         case .choice(let words, _): words.map { "\"\($0)\"" }.joined(separator: ", ")
         case .reference(let kind): "an existing \(kind.singular)'s id"
         case .gatewayURI: "sip:ADDRESS or sip:ADDRESS:PORT with an IPv4 address or an [IPv6] address"
@@ -169,7 +171,7 @@ extension Schema {
         description,
         Field("max_calls", .later(same: nil)),
         Field("max_calls_per_second", .later(same: nil)),
-        Field("trusted_identity", .later(same: nil)),
+        Field("trusted_identity", .flag, standard: .bool(false)),
     ])
 }
 

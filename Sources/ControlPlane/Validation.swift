@@ -58,6 +58,7 @@ struct Validation {
         case .integer(let range):
             guard case .integer(let number) = value else { return refuse(place, value, "not a whole number", rule) }
             guard range.contains(number) else { return refuse(place, value, "out of range", rule) }
+        case .flag: guard case .bool = value else { return refuse(place, value, "not true or false", rule) }
         case .choice(let words, let later):
             guard let text = value.text else { return refuse(place, value, "not a string", rule) }
             guard words.contains(text) else {

@@ -7,11 +7,14 @@ package import SIPTransaction
 package struct ForwardedRequest {
     /// What stands in the Request-URI.
     package enum RequestURI {
-        /// As it came: a request within a dialog.
+        /// As it came, or as its Route values say: a request within a dialog.
         case original
         /// `sip:`, the user part as it came, and the end that the target set names.
         case target(suffix: ArraySlice<UInt8>)
     }
+
+    /// The Max-Breadth that we add, and the most that we pass on (RFC 5393 section 5.3.3).
+    private static let breadthLimit = 60
 
     /// What stands in our Via.
     package var branch: Branch
@@ -21,8 +24,8 @@ package struct ForwardedRequest {
     package var advertised: TransportAddress
     /// What stands in the Request-URI.
     package var requestURI: RequestURI
-    /// How many Route values, from the top, are not passed on: those that were ours, or all.
-    package var consumedRoutes: Int
+    /// What becomes of the Route values.
+    package var routes: ForwardedRoutes
     /// The mark for a Record-Route of ours; nil for none.
     package var recordRoute: UInt64?
     /// Our address on the caller's side where that is another one: it gets a Record-Route of its own below the other
@@ -30,20 +33,23 @@ package struct ForwardedRequest {
     package var ingress: TransportAddress?
     /// What tells a loop (`LoopMark`); nil within a dialog, which is not routed.
     package var loopMark: UInt64?
+    /// P-Asserted-Identity goes no further (`IdentityPrivacy`).
+    package var withholdsIdentity: Bool
 
     /// How a request leaves.
     package init(
         branch: Branch, branchKey: KeyedHash.Key, advertised: TransportAddress, requestURI: RequestURI,
-        consumedRoutes: Int, recordRoute: UInt64?, ingress: TransportAddress? = nil,
-        loopMark: UInt64? = nil
+        routes: ForwardedRoutes, recordRoute: UInt64?, ingress: TransportAddress? = nil,
+        loopMark: UInt64? = nil, withholdsIdentity: Bool = false
     ) {
         (self.branch, self.branchKey, self.advertised) = (branch, branchKey, advertised)
-        (self.requestURI, self.consumedRoutes, self.recordRoute) = (requestURI, consumedRoutes, recordRoute)
-        (self.ingress, self.loopMark) = (ingress, loopMark)
+        (self.requestURI, self.routes, self.recordRoute) = (requestURI, routes, recordRoute)
+        (self.ingress, self.loopMark, self.withholdsIdentity) = (ingress, loopMark, withholdsIdentity)
     }
 
     /// Appends the whole request: Request-URI, our Via and Record-Route on top, the upstream Via completed with
-    /// `received` and `rport` (RFC 3581), Max-Forwards one less, all else byte for byte in its order.
+    /// `received` and `rport` (RFC 3581), Max-Forwards one less, one Max-Breadth of at most 60 (RFC 5393 section
+    /// 5.3.3), no P-Preferred-Identity (RFC 3325 section 6), all else byte for byte in its order.
     package func write(
         _ request: Message, in datagram: Span<UInt8>, from source: TransportAddress, into output: inout OutputBuffer
     ) {
@@ -56,7 +62,8 @@ package struct ForwardedRequest {
             if let ingress { Self.writeRecordRoute(ingress, mark: recordRoute, into: &output) }
         }
         if request.maxForwards == nil { output.append("Max-Forwards: 70\r\n") }
-        var routesLeft = consumedRoutes
+        if request.maxBreadth == nil { output.append("Max-Breadth: 60\r\n") }
+        var routesSeen = 0
         var isTopVia = true
         for field in request.fields {
             switch field.name {
@@ -67,11 +74,15 @@ package struct ForwardedRequest {
                 output.append("Max-Forwards: ")
                 output.append(decimal: Int64(request.maxForwards ?? 70) - 1)
                 output.append("\r\n")
-            case .route where routesLeft > 0:
-                writeRoutes(field, dropping: &routesLeft, in: datagram, into: &output)
+            case .route: routes.write(field, in: datagram, behind: &routesSeen, into: &output)
+            // A serial search has one branch at a time, so that each may have all of it.
+            case .maxBreadth where (request.maxBreadth ?? 0) > Self.breadthLimit: output.append("Max-Breadth: 60\r\n")
+            case .pPreferredIdentity: break
+            case .pAssertedIdentity where withholdsIdentity: break
             default: output.append(datagram, field.line)
             }
         }
+        routes.writeAppended(in: datagram, into: &output)
         output.append("\r\n")
         output.append(datagram, request.body)
     }
@@ -114,10 +125,11 @@ package struct ForwardedRequest {
         output.append(" ")
         output.append(method)
         output.append("\r\n")
-        var routesLeft = consumedRoutes
+        var routesSeen = 0
         for field in request.fields where field.name == .route {
-            writeRoutes(field, dropping: &routesLeft, in: datagram, into: &output)
+            routes.write(field, in: datagram, behind: &routesSeen, into: &output)
         }
+        routes.writeAppended(in: datagram, into: &output)
         output.append(extra)
         output.append("Content-Length: 0\r\n\r\n")
     }
@@ -125,10 +137,14 @@ package struct ForwardedRequest {
     private func writeRequestURI(_ request: Message, in datagram: Span<UInt8>, into output: inout OutputBuffer) {
         output.append(" ")
         switch requestURI {
-        case .original: output.append(datagram, request.requestURI)
+        case .original: routes.writeRequestURI(of: request, in: datagram, into: &output)
         case .target(let suffix):
             output.append("sip:")
-            if let user = CalledUser.range(in: request.requestURI, of: datagram) { output.append(datagram, user) }
+            guard let user = CalledUser.range(in: request.requestURI, of: datagram) else {
+                output.append(suffix.dropFirst())  // without a user part there is no `@` (§25.1)
+                return
+            }
+            output.append(datagram, user)
             output.append(suffix)
         }
     }
@@ -163,24 +179,6 @@ package struct ForwardedRequest {
         request.topVia.writeReceived(from: source, in: datagram, into: &output)
         output.append(datagram, ByteRange(request.topVia.value.upperBound, field.value.upperBound))
         output.append("\r\n")
-    }
-
-    /// The field without its first `dropping` values.
-    private func writeRoutes(
-        _ field: HeaderField, dropping: inout Int, in datagram: Span<UInt8>, into output: inout OutputBuffer
-    ) {
-        var values = ValueIterator(field.value)
-        var isFirst = true
-        while let value = values.next(in: datagram) {
-            if dropping > 0 {
-                dropping -= 1
-                continue
-            }
-            output.append(isFirst ? "Route: " : ", ")
-            output.append(datagram, value)
-            isFirst = false
-        }
-        if !isFirst { output.append("\r\n") }
     }
 }
 

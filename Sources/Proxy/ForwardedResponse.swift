@@ -3,7 +3,11 @@ package import SIPMessage
 /// How a response goes on upstream (RFC 3261 section 16.7 steps 3 and 9).
 package enum ForwardedResponse {
     /// Appends the response without the topmost Via value, which is ours; all else byte for byte in its order.
-    package static func write(_ response: Message, in datagram: Span<UInt8>, into output: inout OutputBuffer) {
+    ///
+    /// - Parameter withholdsIdentity: P-Asserted-Identity goes no further (`IdentityPrivacy`).
+    package static func write(
+        _ response: Message, in datagram: Span<UInt8>, withholdsIdentity: Bool = false, into output: inout OutputBuffer
+    ) {
         output.append("SIP/2.0 ")
         output.append(decimal: Int64(response.status))
         output.append(" ")
@@ -12,6 +16,7 @@ package enum ForwardedResponse {
         var isTopVia = true
         for field in response.fields {
             guard field.name == .via, isTopVia else {
+                if withholdsIdentity, field.name == .pAssertedIdentity { continue }
                 output.append(datagram, field.line)
                 continue
             }

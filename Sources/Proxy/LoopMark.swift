@@ -3,7 +3,9 @@ package import SIPMessage
 package import SIPTransaction
 
 /// The keyed mark in our Via that tells a request that comes round again (RFC 5393 section 4.2): it covers what routing
-/// depends on and what makes it the same request. One that comes back changed, or from elsewhere, is a spiral.
+/// depends on (the Request-URI as it came, and the source, which decides the plan) and what makes it the same request.
+/// One that comes back changed, or from elsewhere, is a spiral. Route values take no part, since none has a say in
+/// where a request is routed by its number; nor has the method, so that a CANCEL has the mark of its INVITE.
 ///
 /// It stands as the `l` parameter beside the branch, which names a transaction and is another one on each round.
 package enum LoopMark {
@@ -17,8 +19,7 @@ package enum LoopMark {
         var hash = KeyedHash(key)
         hash.update(source.high)
         hash.update(source.low)
-        let user = CalledUser.range(in: request.requestURI, of: datagram) ?? .empty
-        for part in [user, request.callID, request.fromTag ?? .empty] {
+        for part in [request.requestURI, request.callID, request.fromTag ?? .empty] {
             hash.update(UInt64(part.count))
             hash.update(datagram, part)
         }

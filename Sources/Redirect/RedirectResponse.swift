@@ -1,14 +1,48 @@
+import Addressing
 package import Routing
 package import SIPMessage
 
 /// The header fields of a redirect server's answers (RFC 3261 sections 8.3 and 21.3).
 package enum RedirectResponse {
-    /// 302 for one target, 300 for several.
-    package static func status(for set: TargetSet) -> Int { set.targets.count == 1 ? 302 : 300 }
+    /// A bit for each target, by its position in the set.
+    package typealias Positions = UInt64
+
+    /// The targets whose Contact would be equal to the Request-URI (section 19.1.4): a redirect server sends nobody to
+    /// where he asks for already (section 8.3). Hardly ever one: a look at the addresses, and no more, tells.
+    ///
+    /// - Parameter scratch: is emptied and written to.
+    package static func ownTargets(
+        of set: TargetSet, for request: Message, in datagram: Span<UInt8>, scratch: inout OutputBuffer
+    ) -> Positions {
+        var own: Positions = 0
+        do {
+            let uri = try SIPURI.parse(datagram, request.requestURI)
+            for (position, target) in set.targets.enumerated()
+            where uri.address == target.address.address && position < Positions.bitWidth {
+                scratch.removeAll()
+                writeURI(target, set, user: uri.userinfo, in: datagram, into: &scratch)
+                let contact = try SIPURI.parse(scratch.bytes.span, ByteRange(0, scratch.count))
+                if isEqual(uri, in: datagram, contact, in: scratch.bytes.span) { own |= 1 << Positions(position) }
+            }
+        } catch {
+            return own  // the request was routed, so that its URI can be read
+        }
+        return own
+    }
+
+    /// 302 for one target, 300 for several; nil when none is left.
+    package static func status(for set: TargetSet, without own: Positions) -> Int? {
+        switch set.targets.count - own.nonzeroBitCount {
+        case ...0: nil
+        case 1: 302
+        default: 300
+        }
+    }
 
     /// Appends one Contact field a target, in order, with `q` falling from 1.
     package static func writeContacts(
-        _ set: TargetSet, for request: Message, in datagram: Span<UInt8>, into output: inout OutputBuffer
+        _ set: TargetSet, without own: Positions, for request: Message, in datagram: Span<UInt8>,
+        into output: inout OutputBuffer
     ) {
         let user: ByteRange?
         do {
@@ -16,14 +50,42 @@ package enum RedirectResponse {
         } catch {
             user = nil
         }
-        for (position, target) in set.targets.enumerated() {
-            output.append("Contact: <sip:")
-            if let user { output.append(datagram, user) }
-            output.append(set.text[target.suffix])
+        let count = set.targets.count - own.nonzeroBitCount
+        var rank = 0
+        for (position, target) in set.targets.enumerated()
+        where position >= Positions.bitWidth || own & 1 << Positions(position) == 0 {
+            output.append("Contact: <")
+            writeURI(target, set, user: user, in: datagram, into: &output)
             output.append(">;q=")
-            writeQ(thousandths: 1000 - position * 1000 / set.targets.count, into: &output)
+            writeQ(thousandths: 1000 - rank * 1000 / count, into: &output)
             output.append("\r\n")
+            rank += 1
         }
+    }
+
+    private static func writeURI(
+        _ target: TargetSet.Target, _ set: TargetSet, user: ByteRange?, in datagram: Span<UInt8>,
+        into output: inout OutputBuffer
+    ) {
+        output.append("sip:")
+        if let user { output.append(datagram, user) }
+        // Without a user part there is no `@` (§25.1).
+        output.append(user == nil ? set.text[target.suffix].dropFirst() : set.text[target.suffix])
+    }
+
+    /// What of section 19.1.4 can differ where user part and address are the same and the Contact has no parameters but
+    /// `transport` and `user=phone`: a port or one of these that only one of them has, or what a Contact never has.
+    private static func isEqual(
+        _ requestURI: SIPURI, in datagram: Span<UInt8>, _ contact: SIPURI, in contactBytes: Span<UInt8>
+    ) -> Bool {
+        guard requestURI.scheme == .sip, requestURI.port == contact.port, requestURI.transport == contact.transport,
+            requestURI.headers.isEmpty
+        else { return false }
+        for name: StaticString in ["ttl", "method", "maddr"]
+        where parameter(name, of: requestURI.parameters, in: datagram) != nil { return false }
+        let asked = parameter("user", of: requestURI.parameters, in: datagram)?.value
+        guard parameter("user", of: contact.parameters, in: contactBytes) != nil else { return asked == nil }
+        return asked?.equalsIgnoringCase("phone", in: datagram) ?? false
     }
 
     private static func writeQ(thousandths: Int, into output: inout OutputBuffer) {

@@ -111,10 +111,15 @@ package struct IngressPeer: Equatable, Sendable {
     package let networks: [Network]
     /// The plan that its calls are looked up in.
     package let routingPlan: String
+    /// Whether the identities that it asserts are passed on (RFC 3325).
+    package let isIdentityTrusted: Bool
 
     /// A peer of its parts.
-    package init(id: String, networks: [Network], routingPlan: String = RoutingPlan.defaultID) {
+    package init(
+        id: String, networks: [Network], routingPlan: String = RoutingPlan.defaultID, isIdentityTrusted: Bool = false
+    ) {
         (self.id, self.networks, self.routingPlan) = (id, networks, routingPlan)
+        self.isIdentityTrusted = isIdentityTrusted
     }
 }
 

@@ -32,6 +32,13 @@ package final class RoutingSnapshot: Sendable {
         return nil
     }
 
+    /// True when the identities that this source asserts are believed: the longest network that holds the address
+    /// decides (API section 3, `trusted_identity`).
+    package func isIdentityTrusted(_ source: IPAddress) -> Bool {
+        for peer in peers where peer.network.contains(source) { return peer.isIdentityTrusted }
+        return false
+    }
+
     /// The plan of that name.
     package func plan(named id: String) -> PlanNumber? {
         plans.firstIndex { $0.id == id }.map { PlanNumber(index: $0) }
@@ -100,6 +107,7 @@ struct CompiledPlan: Sendable {
 struct CompiledNetwork: Sendable {
     let network: Network
     let plan: PlanNumber
+    let isIdentityTrusted: Bool
 }
 
 struct CompiledList: Sendable {

@@ -216,7 +216,9 @@ package struct SnapshotBuilder: Sendable {
         var networks: [CompiledNetwork] = []
         for peer in peers.values {
             guard let plan = numbers[peer.routingPlan] else { continue }
-            networks += peer.networks.map { CompiledNetwork(network: $0, plan: plan) }
+            networks += peer.networks.map {
+                CompiledNetwork(network: $0, plan: plan, isIdentityTrusted: peer.isIdentityTrusted)
+            }
         }
         networks.sort { $0.network.prefixLength > $1.network.prefixLength }
         return (ids, networks)

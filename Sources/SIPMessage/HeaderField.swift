@@ -2,6 +2,7 @@
 package enum HeaderName: UInt8, Sendable, BitwiseCopyable {
     case via, from, to, callID, cSeq, maxForwards, contact, route, recordRoute, contentLength, contentType
     case require, proxyRequire, supported, unsupported, retryAfter, reason, allow, server, userAgent, expires, date
+    case maxBreadth, pAssertedIdentity, pPreferredIdentity, privacy, wwwAuthenticate, proxyAuthenticate
     case other
 
     /// Any case, long or compact form (RFC 3261 section 7.3.3).
@@ -22,10 +23,16 @@ package enum HeaderName: UInt8, Sendable, BitwiseCopyable {
                     ? .contact
                     : names("Require")
                         ? .require
-                        : names("Expires") ? .expires : .other
+                        : names("Expires") ? .expires : names("Privacy") ? .privacy : .other
         case 9: self = names("Supported") ? .supported : .other
         case 10: self = names("User-Agent") ? .userAgent : .other
-        case 11: self = names("Retry-After") ? .retryAfter : names("Unsupported") ? .unsupported : .other
+        case 11:
+            self =
+                names("Retry-After")
+                ? .retryAfter
+                : names("Unsupported")
+                    ? .unsupported
+                    : names("Max-Breadth") ? .maxBreadth : .other
         case 12:
             self =
                 names("Max-Forwards")
@@ -35,6 +42,10 @@ package enum HeaderName: UInt8, Sendable, BitwiseCopyable {
                     : names("Content-Type") ? .contentType : .other
         case 13: self = names("Proxy-Require") ? .proxyRequire : .other
         case 14: self = names("Content-Length") ? .contentLength : .other
+        case 16: self = names("WWW-Authenticate") ? .wwwAuthenticate : .other
+        case 18: self = names("Proxy-Authenticate") ? .proxyAuthenticate : .other
+        case 19: self = names("P-Asserted-Identity") ? .pAssertedIdentity : .other
+        case 20: self = names("P-Preferred-Identity") ? .pPreferredIdentity : .other
         default: self = .other
         }
     }

@@ -63,6 +63,7 @@ package struct MalformedMessage: Error, Equatable {
         case .callID: "Repeated Call-ID"
         case .cSeq: "Repeated CSeq"
         case .maxForwards: "Repeated Max-Forwards"
+        case .maxBreadth: "Repeated Max-Breadth"
         case .contentLength: "Repeated Content-Length"
         default: "Repeated Header Field"
         }
@@ -76,6 +77,7 @@ package struct MalformedMessage: Error, Equatable {
         case .callID: "Bad Call-ID"
         case .cSeq: "Bad CSeq"
         case .maxForwards: "Bad Max-Forwards"
+        case .maxBreadth: "Bad Max-Breadth"
         case .contentLength: "Bad Content-Length"
         default: "Bad Header Field"
         }

@@ -44,6 +44,8 @@ package struct Message: Sendable {
     package private(set) var cSeqMethod: Method = .other
     /// 0...255, a larger number reads as 255 (section 20.22); nil without the field.
     package private(set) var maxForwards: Int?
+    /// 0...255, a larger number reads as 255 (RFC 5393 section 5.3.1); nil without the field.
+    package private(set) var maxBreadth: Int?
     /// All header fields in their order.
     package private(set) var fields: [HeaderField] = []
     /// What lies behind the empty line, as far as Content-Length goes (section 18.3).
@@ -51,7 +53,7 @@ package struct Message: Sendable {
 
     private var cSeqMethodRange: ByteRange = .empty
     private var contentLength: (length: UInt32, offset: Int)?
-    private var seen: UInt32 = 0  // a bit for each header name that may stand once
+    private var seen: UInt32 = 0  // a bit for each header name that stands in the message
     private var broken: MalformedMessage?
 
     /// A message without anything.
@@ -64,8 +66,13 @@ package struct Message: Sendable {
             && !cSeq.isEmpty
     }
 
+    /// True when a field of that name is there; looks at no field.
+    package func has(_ name: HeaderName) -> Bool { seen & 1 << UInt32(name.rawValue) != 0 }
+
     /// The first field of that name.
-    package func first(_ name: HeaderName) -> HeaderField? { fields.first { $0.name == name } }
+    package func first(_ name: HeaderName) -> HeaderField? {
+        has(name) ? fields.first { $0.name == name } : nil
+    }
 
     /// Reads a datagram; throws the first rule that it breaks, after all of it was read.
     package mutating func parse(_ datagram: Span<UInt8>) throws(MalformedMessage) {
@@ -232,6 +239,7 @@ package struct Message: Sendable {
         let name = HeaderName(datagram, nameRange)
         fields.append(HeaderField(name: name, nameRange: nameRange, value: value, line: line))
         take(name, value, datagram)
+        seen |= 1 << UInt32(name.rawValue)
     }
 
     private mutating func take(_ name: HeaderName, _ value: ByteRange, _ datagram: Span<UInt8>) {
@@ -258,6 +266,10 @@ package struct Message: Sendable {
             guard isFirst(.maxForwards, value) else { return }
             maxForwards = decimalClamped(datagram, value, limit: 255)
             if maxForwards == nil { note(.malformed(.maxForwards), value.lowerBound) }
+        case .maxBreadth:
+            guard isFirst(.maxBreadth, value) else { return }
+            maxBreadth = decimalClamped(datagram, value, limit: 255)
+            if maxBreadth == nil { note(.malformed(.maxBreadth), value.lowerBound) }
         case .contentLength:
             guard isFirst(.contentLength, value) else { return }
             if let length = Bytes.decimal(datagram, value, limit: .max) {
@@ -267,18 +279,17 @@ package struct Message: Sendable {
             }
         case .contact, .route, .recordRoute, .contentType, .require, .proxyRequire, .supported, .unsupported,
             .retryAfter,
-            .reason, .allow, .server, .userAgent, .expires, .date, .other:
+            .reason, .allow, .server, .userAgent, .expires, .date, .pAssertedIdentity, .pPreferredIdentity, .privacy,
+            .wwwAuthenticate, .proxyAuthenticate, .other:
             break
         }
     }
 
     private mutating func isFirst(_ name: HeaderName, _ value: ByteRange) -> Bool {
-        let bit: UInt32 = 1 << UInt32(name.rawValue)
-        guard seen & bit == 0 else {
+        guard !has(name) else {
             note(.repeated(name), value.lowerBound)
             return false
         }
-        seen |= bit
         return true
     }
 
@@ -337,6 +348,6 @@ package struct Message: Sendable {
     }
 
     private mutating func checkPresent(_ name: HeaderName, _ datagram: Span<UInt8>) {
-        if seen & 1 << UInt32(name.rawValue) == 0 { note(.missing(name), datagram.count) }
+        if !has(name) { note(.missing(name), datagram.count) }
     }
 }

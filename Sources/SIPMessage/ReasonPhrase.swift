@@ -40,6 +40,7 @@ package enum ReasonPhrase {
         case 414: "Request-URI Too Long"
         case 416: "Unsupported URI Scheme"
         case 420: "Bad Extension"
+        case 440: "Max-Breadth Exceeded"
         case 480: "Temporarily Unavailable"
         case 481: "Call/Transaction Does Not Exist"
         case 482: "Loop Detected"

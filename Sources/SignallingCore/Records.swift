@@ -105,8 +105,10 @@ struct ContextRecord {
     var text: [UInt8]
     /// Where a request within a dialog goes.
     var dialogDestination: TransportAddress?
-    /// Route values at the top that are not passed on.
-    var consumedRoutes: Int
+    /// What becomes of the Route values.
+    var routes: ForwardedRoutes
+    /// P-Asserted-Identity goes no further.
+    var withholdsIdentity: Bool
     /// The mark of our Record-Route; nil: none.
     var recordRoute: UInt64?
     /// The best final response so far, as it would go upstream.

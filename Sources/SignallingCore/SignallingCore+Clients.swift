@@ -41,7 +41,11 @@ extension SignallingCore {
         }
         if response.status > 100 {
             forwardedBytes.removeAll()
-            ForwardedResponse.write(response, in: datagram, into: &forwardedBytes)
+            ForwardedResponse.write(
+                response, in: datagram,
+                withholdsIdentity: withholdsIdentity(
+                    of: response, datagram, from: arrival.source.address, by: handle, snapshot),
+                into: &forwardedBytes)
         }
         retryAfterSeconds = response.status == 503 ? retryAfter(of: response, datagram) : nil
         drive(
@@ -276,11 +280,11 @@ extension SignallingCore {
         let forwarded = ForwardedRequest(
             branch: Branch(worker: settings.worker, slot: handle.slot, generation: handle.generation),
             branchKey: settings.workerSecret, advertised: settings.listeners[Int(listener.index)].advertised,
-            requestURI: uri, consumedRoutes: contexts[context].consumedRoutes,
+            requestURI: uri, routes: contexts[context].routes,
             recordRoute: contexts[context].recordRoute,
             ingress: listener == contexts[context].listener
                 ? nil : settings.listeners[Int(contexts[context].listener.index)].advertised,
-            loopMark: loopMark)
+            loopMark: loopMark, withholdsIdentity: contexts[context].withholdsIdentity)
         let start = actions.bytes.count
         body(forwarded, request, original.span, source, &actions.bytes)
         actions.datagrams.append(

@@ -25,7 +25,8 @@ extension SignallingCore {
         var destination: TransportAddress?
         if request.toTag != nil {
             guard routes.isAuthentic, let nextHop = routes.nextHop else {
-                answer(server, routes.isAuthentic ? 503 : 481, to: request, datagram, arrival, &actions)
+                // §16.9 would have it 503, which would go upstream as 500 (§16.7 step 6): we ourselves are well.
+                answer(server, routes.isAuthentic ? 500 : 481, to: request, datagram, arrival, &actions)
                 return
             }
             destination = nextHop
@@ -38,9 +39,11 @@ extension SignallingCore {
             }
         }
         if request.method == .invite { answer(server, 100, to: request, datagram, arrival, &actions) }
+        let context = makeContext(request, datagram, server, arrival, set, destination)
         // A request that is routed by its number goes nowhere else: no Route that its sender made up leaves with it.
-        let consumedRoutes = destination == nil ? Int.max : routes.ownCount
-        let context = makeContext(request, datagram, server, arrival, set, destination, consumedRoutes)
+        contexts[context].routes = destination == nil ? ForwardedRoutes(consumedCount: .max) : routes.forwarded
+        contexts[context].withholdsIdentity = withholdsIdentity(
+            of: request, datagram, from: arrival.source.address, to: destination?.address, snapshot)
         servers[server].context = context
         drive(context, .begin, arrival.now, &actions)
     }
@@ -52,7 +55,8 @@ extension SignallingCore {
         if datagram.count > Self.forwardedLimitBytes { return 513 }
         let source = arrival.source.address
         if LoopMark.isPresent(in: request, datagram, from: source, key: settings.routeSecret) { return 482 }
-        if request.first(.proxyRequire) != nil { return 420 }
+        if request.maxBreadth == 0 { return 440 }
+        if asksForExtension(request, datagram, in: .proxyRequire) { return 420 }
         do {
             return try SIPURI.parse(datagram, request.requestURI).scheme == .other ? 416 : nil
         } catch {
@@ -62,7 +66,7 @@ extension SignallingCore {
 
     private mutating func makeContext(
         _ request: Message, _ datagram: Span<UInt8>, _ server: ServerRecord.Handle, _ arrival: Arrival,
-        _ set: TargetSet, _ destination: TransportAddress?, _ consumedRoutes: Int
+        _ set: TargetSet, _ destination: TransportAddress?
     ) -> ContextRecord.Handle {
         let isInvite = request.method == .invite
         let machine = ResponseContext(
@@ -70,7 +74,8 @@ extension SignallingCore {
         let handle = contexts.take {
             ContextRecord(
                 machine: machine, server: server, original: [], source: arrival.source, targets: [], text: [],
-                dialogDestination: nil, consumedRoutes: 0, recordRoute: nil, kept: [], keptStatus: 0,
+                dialogDestination: nil, routes: ForwardedRoutes(consumedCount: .max), withholdsIdentity: false,
+                recordRoute: nil, kept: [], keptStatus: 0,
                 cancelReason: [], clients: [],
                 liveClientCount: 0, upstream: arrival.source, listener: arrival.listener, callID: ShortText())
         }
@@ -89,7 +94,6 @@ extension SignallingCore {
         contexts[handle].text.removeAll(keepingCapacity: true)
         contexts[handle].text += set.text
         contexts[handle].dialogDestination = destination
-        contexts[handle].consumedRoutes = consumedRoutes
         // A request within the dialog has our mark in its Route set already (§16.6 step 4 would add nothing).
         contexts[handle].recordRoute = destination == nil ? mark : nil
         contexts[handle].kept.removeAll(keepingCapacity: true)

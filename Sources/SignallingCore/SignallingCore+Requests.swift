@@ -13,7 +13,7 @@ extension SignallingCore {
         _ actions: inout SignallingActions
     ) {
         switch request.method {
-        case .ack: receiveAcknowledgement(request, datagram, arrival, &actions)
+        case .ack: receiveAcknowledgement(request, datagram, arrival, snapshot, &actions)
         case .cancel: receiveCancel(request, datagram, arrival, snapshot, &actions)
         default:
             if request.method == .invite {
@@ -58,7 +58,8 @@ extension SignallingCore {
     }
 
     private mutating func receiveAcknowledgement(
-        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ actions: inout SignallingActions
+        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
+        _ actions: inout SignallingActions
     ) {
         counters.acknowledgementsReceived &+= 1
         let key = ServerTransactionKey(of: request, in: datagram, as: .invite, key: settings.workerSecret)
@@ -80,7 +81,9 @@ extension SignallingCore {
         ForwardedRequest(
             branch: statelessBranch(request, datagram), branchKey: settings.workerSecret,
             advertised: settings.listeners[Int(egress.index)].advertised, requestURI: .original,
-            consumedRoutes: routes.ownCount, recordRoute: nil
+            routes: routes.forwarded, recordRoute: nil,
+            withholdsIdentity: withholdsIdentity(
+                of: request, datagram, from: arrival.source.address, to: destination.address, snapshot)
         ).write(request, in: datagram, from: arrival.source, into: &actions.bytes)
         actions.datagrams.append(
             .init(start: start, count: actions.bytes.count - start, destination: destination, listener: egress))
@@ -133,8 +136,8 @@ extension SignallingCore {
             answerStatelessly(403, to: request, datagram, arrival, &actions)
             return
         }
-        if request.method == .options, isForUs(request, datagram) {
-            answerStatelessly(isDraining ? 503 : 200, to: request, datagram, arrival, &actions)
+        if isForUs(request, datagram) {
+            answerOptions(request, datagram, role, arrival, &actions)
             return
         }
         let isRefused = !isWithinDialog && (isDraining || searchingCount >= settings.callLimitCount)
@@ -150,29 +153,37 @@ extension SignallingCore {
         }
     }
 
-    /// An OPTIONS without a user part in its Request-URI asks us, not someone behind us (§11).
-    private func isForUs(_ request: Message, _ datagram: Span<UInt8>) -> Bool {
-        CalledUser.range(in: request.requestURI, of: datagram) == nil && request.toTag == nil
-    }
-
-    /// The redirect role (§8.3).
+    /// The redirect role (§8.3): whatever the method and whatever it requires, but not for a copy of a request that is
+    /// here already (§8.2.2.2).
     private mutating func redirect(
         _ request: Message, _ datagram: Span<UInt8>, _ key: ServerTransactionKey, _ arrival: Arrival,
         _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
+        let server = makeServer(request, datagram, key, arrival)
+        if request.toTag == nil {
+            let fingerprint = MergedRequests.fingerprint(of: request, datagram, key: settings.workerSecret)
+            if let other = merged.server(of: fingerprint), servers.contains(other) {
+                answer(server, 482, to: request, datagram, arrival, &actions)
+                return
+            }
+            merged.note(fingerprint, server)
+        }
         var set = TargetSet()
         swap(&set, &targetSet)
         defer { swap(&set, &targetSet) }
         let information = route(request, datagram, arrival, snapshot, &set, &actions)
-        let server = makeServer(request, datagram, key, arrival)
         guard case .failure(let status, let retryAfterSeconds) = information else {
+            let own = RedirectResponse.ownTargets(of: set, for: request, in: datagram, scratch: &responseBytes)
+            guard let status = RedirectResponse.status(for: set, without: own) else {
+                answer(server, 404, to: request, datagram, arrival, &actions)
+                return
+            }
             counters.redirected &+= 1
-            let status = RedirectResponse.status(for: set)
             responseBytes.removeAll()
             writeResponse(
                 status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source,
                 toTag: ownTag(request, datagram), server: settings.serverName, into: &responseBytes
-            ) { RedirectResponse.writeContacts(set, for: request, in: datagram, into: &$0) }
+            ) { RedirectResponse.writeContacts(set, without: own, for: request, in: datagram, into: &$0) }
             answer(server, status, arrival.now, &actions)
             return
         }

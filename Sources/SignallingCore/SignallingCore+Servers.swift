@@ -86,7 +86,7 @@ extension SignallingCore {
             status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source, toTag: tag,
             server: settings.serverName, into: &responseBytes
         ) { fields in
-            if status == 420 { Self.writeUnsupported(request, datagram, into: &fields) }
+            if status == 420 { Self.writeUnsupported(.proxyRequire, of: request, datagram, into: &fields) }
             guard let retryAfterSeconds else { return }
             fields.append("Retry-After: ")
             fields.append(decimal: retryAfterSeconds)
@@ -98,12 +98,13 @@ extension SignallingCore {
     /// Answers without a transaction: the same request gets the same answer again (RFC 3261 section 8.2.7).
     mutating func answerStatelessly(
         _ status: Int, to request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival,
-        _ actions: inout SignallingActions
+        _ actions: inout SignallingActions, extraFields: (inout OutputBuffer) -> Void = { _ in }
     ) {
         let start = actions.bytes.count
         writeResponse(
             status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source,
-            toTag: ownTag(request, datagram), server: settings.serverName, into: &actions.bytes)
+            toTag: ownTag(request, datagram), server: settings.serverName, into: &actions.bytes,
+            extraFields: extraFields)
         counters.responsesSent &+= 1
         actions.datagrams.append(
             .init(
@@ -112,13 +113,31 @@ extension SignallingCore {
                 listener: arrival.listener))
     }
 
-    /// The extensions that a proxy was asked for and does not have (§16.3 step 5): all of them.
-    private static func writeUnsupported(_ request: Message, _ datagram: Span<UInt8>, into output: inout OutputBuffer) {
-        for field in request.fields where field.name == .proxyRequire {
-            output.append("Unsupported: ")
-            output.append(datagram, field.value)
-            output.append("\r\n")
+    /// True when the field names an extension. We have none that anybody could require: reliable provisionals,
+    /// timers, replacements and preconditions are between the user agents and pass through us.
+    func asksForExtension(_ request: Message, _ datagram: Span<UInt8>, in name: HeaderName) -> Bool {
+        guard request.has(name) else { return false }
+        for field in request.fields where field.name == name {
+            var tags = TokenIterator(field.value)
+            if tags.next(in: datagram) != nil { return true }
         }
+        return false
+    }
+
+    /// The extensions that we were asked for and do not have (§8.2.2.3, §16.3 step 5): all of them.
+    static func writeUnsupported(
+        _ name: HeaderName, of request: Message, _ datagram: Span<UInt8>, into output: inout OutputBuffer
+    ) {
+        var isFirst = true
+        for field in request.fields where field.name == name {
+            var tags = TokenIterator(field.value)
+            while let tag = tags.next(in: datagram) {
+                output.append(isFirst ? "Unsupported: " : ", ")
+                output.append(datagram, tag)
+                isFirst = false
+            }
+        }
+        if !isFirst { output.append("\r\n") }
     }
 
     /// Sends a response that is written already.

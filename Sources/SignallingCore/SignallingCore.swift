@@ -22,6 +22,8 @@ package struct SignallingCore: ~Copyable {
     var clients = Slab<ClientRecord>()
     var contexts = Slab<ContextRecord>()
     var serverHandles: [ServerTransactionKey: ServerRecord.Handle] = [:]
+    /// What finds a copy of a request that came here by another way.
+    var merged = MergedRequests()
     /// The client transactions that wait for a first response, a chain for each destination.
     var waitingClients: [TransportAddress: ClientRecord.Handle] = [:]
     var isDraining = false

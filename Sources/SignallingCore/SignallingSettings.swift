@@ -40,6 +40,9 @@ package struct SignallingSettings: Sendable {
     package var timerC: Duration = .seconds(200)
     /// Whether dialogs come through us (Record-Route).
     package var isRecordRouting = true
+    /// Whether the gateways are within our trust domain (RFC 3325): what they assert is believed, and they are told of
+    /// identities that are to be kept private.
+    package var areGatewaysTrusted = true
     /// How gateways are probed; only worker 0 probes.
     package var probing = ProbeSettings()
     /// More live response contexts than this: new calls get 503.

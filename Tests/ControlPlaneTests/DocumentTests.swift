@@ -49,6 +49,7 @@ import Testing
                 #expect(text.contains("minimum: \(range.lowerBound), maximum: \(range.upperBound)"), "\(field.name)")
                 if let standard = field.standard { #expect(text.contains("default: \(standard.canonicalText)")) }
             case .choice(let words, _): #expect(text.contains("enum: [\(words.joined(separator: ", "))]"))
+            case .flag: #expect(text.contains("type: boolean, default: false"), "\(field.name)")
             case .text, .reference, .gatewayURI, .networks, .entries: break
             }
             taken.insert(field.name)

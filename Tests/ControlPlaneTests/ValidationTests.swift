@@ -100,8 +100,8 @@ struct BadBody: Sendable, CustomTestStringConvertible {
             "ingress-peers/p", #"{"networks":["192.0.2.0/24"],"routing_plan":"p9"}"#, "/routing_plan",
             "no such routing plan"),
         BadBody(
-            "ingress-peers/p", #"{"networks":["192.0.2.0/24"],"trusted_identity":false}"#, "/trusted_identity",
-            "not built yet"),
+            "ingress-peers/p", #"{"networks":["192.0.2.0/24"],"trusted_identity":"no"}"#, "/trusted_identity",
+            "not true or false"),
         BadBody("gateways/Lon1", #"{"uri":"sip:192.0.2.1"}"#, "", "not a name"),
         BadBody("gateways/-lon1", #"{"uri":"sip:192.0.2.1"}"#, "", "not a name"),
         BadBody("gateways/", #"{"uri":"sip:192.0.2.1"}"#, "", "not a name"),

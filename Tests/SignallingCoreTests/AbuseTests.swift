@@ -101,7 +101,7 @@ import Time
             let contact = answer.first("Contact").drop { $0 == "<" }.prefix { $0 != ">" }
             let bye = try bench.withinDialog("BYE", of: answer, cSeq: 2 + number, branch: "z9hG4bKbye\(number)")
             bench.receive(bye.replacing(contact, with: "sip:x@\(host):5060"), from: bench.caller)
-            #expect(bench.trace() == ["503>caller"], "\(host)")
+            #expect(bench.trace() == ["500>caller"], "\(host)")
         }
     }
 

@@ -97,6 +97,13 @@ struct Bench {
 
     func status(_ number: Int) throws -> StatusWord { table.status(of: try #require(builder.slot(of: "g\(number)"))) }
 
+    /// Whether the identities that the caller asserts are believed.
+    mutating func trustCaller(_ isTrusted: Bool) {
+        let networks = builder.peers["p"]?.networks ?? []
+        builder.put(IngressPeer(id: "p", networks: networks, isIdentityTrusted: isTrusted))
+        snapshot = builder.snapshot(revision: Revision(2))
+    }
+
     // MARK: driving
 
     mutating func receive(_ text: String, from source: TransportAddress, on listener: ListenerNumber = Bench.proxy) {

@@ -285,6 +285,34 @@ import Time
         #expect(bench.trace() == ["200>caller"])
     }
 
+    @Test func `one Max-Breadth of at most 60 goes on, in ACK and BYE too; 0 is 440 (RFC 5393 section 5.3.3)`() throws {
+        for (number, (fields, passed)) in [
+            ([], ["60"]), (["Max-Breadth: 7"], ["7"]), (["max-breadth: 61"], ["60"]),
+            (["Max-Breadth: 99999999999"], ["60"]),
+        ].enumerated() {
+            var bench = try Bench()
+            bench.receive(bench.request("INVITE", extra: fields), from: bench.caller)
+            #expect(try bench.last("INVITE", to: try bench.gateway(1)).all("Max-Breadth") == passed, "\(number)")
+            bench.advance(.seconds(2))
+            #expect(try bench.last("INVITE", to: try bench.gateway(2)).all("Max-Breadth") == passed, "one at a time")
+        }
+        var bench = try Bench()
+        bench.receive(bench.request("INVITE", extra: ["Max-Breadth: 0"]), from: bench.caller)
+        let refused = try bench.last("440", to: bench.caller)
+        #expect(refused.startLine == "SIP/2.0 440 Max-Breadth Exceeded")
+        _ = bench.look()
+        for (number, fields) in [["Max-Breadth: x"], ["Max-Breadth: 1", "Max-Breadth: 1"]].enumerated() {
+            bench.receive(bench.request("INVITE", branch: "z9hG4bKx\(number)", extra: fields), from: bench.caller)
+            #expect(bench.trace() == ["400>caller"])
+        }
+        var (call, answer) = try Self.answered()
+        for method in ["ACK", "BYE"] {
+            call.receive(
+                try call.withinDialog(method, of: answer, cSeq: 2, branch: "z9hG4bK\(method)"), from: call.caller)
+            #expect(try call.last(method, to: try call.gateway(1)).all("Max-Breadth") == ["60"])
+        }
+    }
+
     @Test func `Max-Forwards 0 is 483, Proxy-Require 420 with Unsupported, another scheme 416 (§16.3)`() throws {
         var bench = try Bench()
         bench.receive(
@@ -292,8 +320,18 @@ import Time
         #expect(bench.trace() == ["483>caller"])
         bench.receive(
             bench.request("INVITE", branch: "z9hG4bKb", extra: ["Proxy-Require: foo"]), from: bench.caller)
-        #expect(try bench.last("420", to: bench.caller).first("Unsupported") == "foo")
+        #expect(try bench.last("420", to: bench.caller).all("Unsupported") == ["foo"])
         _ = bench.look()
+        bench.receive(
+            bench.request(
+                "INVITE", branch: "z9hG4bKb2",
+                extra: ["Require: bar", "Proxy-Require: a, b ,", "PROXY-REQUIRE:\r\n  c"]), from: bench.caller)
+        #expect(try bench.last("420", to: bench.caller).all("Unsupported") == ["a, b, c"], "§8.2.2.3")
+        _ = bench.look()
+        bench.receive(
+            bench.request("INVITE", branch: "z9hG4bKb3", extra: ["Require: bar", "Proxy-Require: "]),
+            from: bench.caller)
+        #expect(bench.trace() == ["100>caller", "INVITE>g1"], "Require is for the callee")
         bench.receive(bench.request("INVITE", uri: "http://x", branch: "z9hG4bKc"), from: bench.caller)
         #expect(bench.trace() == ["416>caller"])
         bench.receive(bench.request("INVITE", uri: "tel:+442071234567", branch: "z9hG4bKd"), from: bench.caller)

@@ -51,7 +51,71 @@ import Time
         bench.receive(
             bench.request("OPTIONS", uri: "sip:10.0.0.1:5070", branch: "z9hG4bK2"), from: bench.caller,
             on: Bench.redirect)
-        #expect(bench.trace() == ["200>caller"])
+        let answer = try bench.last("200", to: bench.caller)
+        #expect(answer.first("Allow") == "INVITE, ACK, CANCEL, OPTIONS")
+        #expect(answer.first("Accept") == "*/*")
+        #expect(answer.lines.contains("Supported:"))
+        #expect(answer.first("Accept-Language") == "en")
+        _ = bench.look()
+        bench.receive(bench.request("OPTIONS", uri: "sip:10.0.0.1", branch: "z9hG4bK3"), from: bench.caller)
+        #expect(try bench.last("200", to: bench.caller).all("Allow").isEmpty, "a proxy lets any method pass (§11.2)")
+        _ = bench.look()
+        bench.receive(
+            bench.request("OPTIONS", uri: "sip:10.0.0.1:5070", branch: "z9hG4bK4", extra: ["Require: foo,bar"]),
+            from: bench.caller, on: Bench.redirect)
+        #expect(try bench.last("420", to: bench.caller).first("Unsupported") == "foo, bar", "§8.2.2.3")
+    }
+
+    @Test func `nobody is sent to where he asks for already (§8.3); the rest of the set is`() throws {
+        var bench = try Bench(gateways: 3)
+        let asked = "sip:+442071234567@10.2.0.2:5060"
+        bench.receive(bench.request("INVITE", uri: asked), from: bench.caller, on: Bench.redirect)
+        #expect(
+            try bench.last("300", to: bench.caller).all("Contact") == [
+                "<sip:+442071234567@10.2.0.1:5060>;q=1.0", "<sip:+442071234567@10.2.0.3:5060>;q=0.500",
+            ])
+        _ = bench.look()
+        for (number, other) in [
+            "sip:+442071234567@10.2.0.2", asked + ";transport=udp", asked + ";user=phone", asked + "?subject=x",
+            "sips:+442071234567@10.2.0.2:5060", "tel:+442071234567",
+        ].enumerated() {
+            bench.receive(
+                bench.request("INVITE", uri: other, branch: "z9hG4bKo\(number)", callID: "o-\(number)"),
+                from: bench.caller, on: Bench.redirect)
+            #expect(try bench.last("300", to: bench.caller).all("Contact").count == 3, "\(other) is another (§19.1.4)")
+            _ = bench.look()
+        }
+        bench = try Bench(gateways: 1)
+        bench.receive(
+            bench.request("INVITE", uri: "SIP:+442071234567@10.2.0.1:5060;x=y"), from: bench.caller, on: Bench.redirect)
+        #expect(bench.trace() == ["404>caller"], "§8.3")
+    }
+
+    @Test func `a copy that came another way is 482 in the redirect role and a spiral in the proxy role (§8.2.2.2)`()
+        throws
+    {
+        var bench = try Bench()
+        let copy = bench.request("INVITE", branch: "z9hG4bKforked")
+        bench.receive(bench.request("INVITE"), from: bench.caller, on: Bench.redirect)
+        bench.receive(copy, from: bench.caller, on: Bench.redirect)
+        bench.receive(copy, from: bench.caller, on: Bench.redirect)
+        #expect(bench.trace() == ["300>caller", "482>caller", "482>caller"])
+        bench.receive(bench.request("ACK", branch: "z9hG4bKforked"), from: bench.caller, on: Bench.redirect)
+        bench.receive(bench.request("INVITE", branch: "z9hG4bK2", cSeq: 2), from: bench.caller, on: Bench.redirect)
+        bench.receive(
+            bench.request("INVITE", branch: "z9hG4bK3", callID: "call-2"), from: bench.caller, on: Bench.redirect)
+        bench.receive(bench.request("MESSAGE", branch: "z9hG4bK4"), from: bench.caller, on: Bench.redirect)
+        bench.receive(bench.request("INVITE", branch: "z9hG4bK5", toTag: "t"), from: bench.caller, on: Bench.redirect)
+        #expect(bench.trace() == ["300>caller", "300>caller", "300>caller", "300>caller"])
+        bench.advance(.seconds(40))
+        _ = bench.look()
+        bench.receive(copy, from: bench.caller, on: Bench.redirect)
+        #expect(bench.trace() == ["300>caller"], "the first is over")
+
+        bench = try Bench()
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        bench.receive(copy, from: bench.caller)
+        #expect(bench.trace() == ["100>caller", "INVITE>g1", "100>caller", "INVITE>g1"])
     }
 }
 

@@ -1,0 +1,38 @@
+import Addressing
+import Proxy
+import Routing
+import SIPMessage
+
+// The trust domain (RFC 3325): whose assertions of identity are believed, and who is told of them.
+extension SignallingCore {
+    /// True when P-Asserted-Identity of a request may not be passed on: who sent it is not trusted to assert anything
+    /// (section 5), or privacy was asked for and who gets it is not trusted to keep it (section 7). Nil as destination:
+    /// one of our gateways.
+    func withholdsIdentity(
+        of request: Message, _ datagram: Span<UInt8>, from source: IPAddress, to destination: IPAddress?,
+        _ snapshot: borrowing PinnedSnapshot
+    ) -> Bool {
+        guard request.has(.pAssertedIdentity) else { return false }
+        return snapshot.withSnapshot { snapshot in
+            if !isTrusted(source, snapshot) { return true }
+            let isKept = destination.map { isTrusted($0, snapshot) } ?? settings.areGatewaysTrusted
+            return !isKept && IdentityPrivacy.isRequested(by: request, in: datagram)
+        }
+    }
+
+    /// The same for a response, which goes to where its request came from.
+    func withholdsIdentity(
+        of response: Message, _ datagram: Span<UInt8>, from source: IPAddress, by handle: ClientRecord.Handle,
+        _ snapshot: borrowing PinnedSnapshot
+    ) -> Bool {
+        guard response.has(.pAssertedIdentity), case .attempt(let context, _) = clients[handle].purpose,
+            contexts.contains(context)
+        else { return false }
+        return withholdsIdentity(
+            of: response, datagram, from: source, to: contexts[context].source.address, snapshot)
+    }
+
+    private func isTrusted(_ address: IPAddress, _ snapshot: RoutingSnapshot) -> Bool {
+        snapshot.isGateway(address) ? settings.areGatewaysTrusted : snapshot.isIdentityTrusted(address)
+    }
+}
