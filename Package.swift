@@ -106,6 +106,7 @@ let package = Package(
             name: "SIPMessageTests", dependencies: ["SIPMessage", "Addressing", "Fixtures"], swiftSettings: ours),
         .testTarget(
             name: "SIPTransactionTests", dependencies: ["SIPTransaction", "SIPMessage", "Time"], swiftSettings: ours),
+        .testTarget(name: "ProxyTests", dependencies: ["Proxy", "Time"], swiftSettings: ours),
         .testTarget(
             name: "RoutingTests", dependencies: ["Routing", "Time", "Addressing", "Fixtures"], swiftSettings: ours),
         .testTarget(

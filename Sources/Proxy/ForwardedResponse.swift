@@ -33,6 +33,17 @@ package enum ForwardedResponse {
         output.append(datagram, response.body)
     }
 
+    /// Where further header fields can be put into a response that `write` made: before its empty line.
+    package static func endOfFields(_ response: [UInt8]) -> Int? {
+        let (cr, lf) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
+        var index = 2
+        while index < response.count {
+            if response[index] == lf, response[index - 1] == cr, response[index - 2] == lf { return index - 1 }
+            index += 1
+        }
+        return nil
+    }
+
     /// True when another Via value stands below ours: the response has somewhere to go.
     package static func hasUpstreamVia(_ response: Message, in datagram: Span<UInt8>) -> Bool {
         var count = 0

@@ -13,7 +13,11 @@ package import Time
 ///     searching --CANCEL--> ended by the target's own final, or 487 when it stays silent
 ///
 /// A target that was given up is still listened to: a late provisional is answered with CANCEL, a late 2xx goes
-/// upstream (section 16.7 step 5).
+/// upstream (section 16.7 step 5), another late final counts among the responses of which the best goes back, and a
+/// late 6xx ends the search.
+///
+/// A request other than INVITE gets no provisional but a 100 of ours, and that only once its sender's Timer E has
+/// reached T2 (RFC 4320 section 4.1).
 package struct ResponseContext: Sendable {
     /// What happened. A target is a position in the target set.
     package enum Event: Equatable, Sendable {
@@ -27,6 +31,8 @@ package struct ResponseContext: Sendable {
         case transportFailure(target: Int)
         /// Timer C's instant has come.
         case timerC
+        /// The instant of the 100 to a request other than INVITE has come.
+        case trying
         /// The upstream element sent CANCEL.
         case cancel
     }
@@ -39,10 +45,15 @@ package struct ResponseContext: Sendable {
         case cancel(target: Int)
         /// Wake me with `.timerC` at this time.
         case armTimerC(at: Instant)
+        /// Wake me with `.trying` at this time.
+        case armTrying(at: Instant)
         /// Pass the response that just came from the target upstream.
         case forward(target: Int)
         /// Keep a copy of the response that just came: it is the best so far.
         case keep(target: Int)
+        /// Add the challenges of the response that just came to the kept one: both are a 401 or 407 (section 16.7 step
+        /// 7).
+        case addChallenges(target: Int)
         /// Pass the kept response upstream as the final one.
         case forwardKept
         /// Answer upstream with a response of our own.
@@ -76,23 +87,31 @@ package struct ResponseContext: Sendable {
     private let isInvite: Bool
     private let targetCount: Int
     private let timerC: Duration
+    private let tryingDelay: Duration
     private var timerCDue: Instant?
     private var hasProvisional = false
     private var hasRung = false
     private var hasObserved = false
     private var best: Best?
+    /// A late 6xx: whom the call is for wants it nowhere.
+    private var isDeclined = false
     /// A bit for each target that was sent CANCEL; the target set is never longer than 64.
     private var cancelled: UInt64 = 0
 
     /// A context for a target set of 1...64 targets.
-    package init(isInvite: Bool, targetCount: Int, timerC: Duration) {
-        (self.isInvite, self.targetCount, self.timerC) = (isInvite, min(targetCount, 64), timerC)
+    ///
+    /// - Parameter tryingDelay: how long a request other than INVITE waits before it gets a 100.
+    package init(isInvite: Bool, targetCount: Int, timerC: Duration, tryingDelay: Duration) {
+        (self.isInvite, self.targetCount) = (isInvite, min(targetCount, 64))
+        (self.timerC, self.tryingDelay) = (timerC, tryingDelay)
     }
 
     /// Takes in what happened and appends what to do. A stale event changes nothing.
     package mutating func receive(_ event: Event, now: Instant, into actions: inout [Action]) {
         switch event {
-        case .begin: attempt(0, now, &actions)
+        case .begin:
+            if !isInvite { actions.append(.armTrying(at: now + tryingDelay)) }
+            attempt(0, now, &actions)
         case .response(let status, let target) where target != current || isEnded:
             late(status, target, &actions)
         case .response(let status, _) where status < 200: provisional(status, now, &actions)
@@ -105,10 +124,11 @@ package struct ResponseContext: Sendable {
             if !hasProvisional { observe(.transportError, &actions) }
             fail(as: 503, now, &actions)
         case .timerC: timerCFired(now, &actions)
+        case .trying where !isInvite && !isEnded: actions.append(.respond(status: 100))
         case .cancel where !isEnded && !isCancelled:
             isCancelled = true
             if hasProvisional { cancelTarget(current, &actions) }
-        case .silence, .transportFailure, .cancel: break
+        case .silence, .transportFailure, .trying, .cancel: break
         }
     }
 
@@ -123,8 +143,8 @@ package struct ResponseContext: Sendable {
     private mutating func provisional(_ status: Int, _ now: Instant, _ actions: inout [Action]) {
         hasProvisional = true
         if !hasObserved { observe(.answered, &actions) }
-        if isCancelled { cancelTarget(current, &actions) }
-        guard status > 100 else { return }
+        if isCancelled || isDeclined { cancelTarget(current, &actions) }
+        guard status > 100, isInvite else { return }
         if (180...189).contains(status) { hasRung = true }
         timerCDue = now + timerC  // §16.7 step 2; the timer itself is looked at when it fires
         actions.append(.forward(target: current))
@@ -142,11 +162,18 @@ package struct ResponseContext: Sendable {
             actions.append(.forward(target: current))
             return
         }
-        if Best.isBetter(status, isOwn: false, than: best) {
-            best = Best(status: status, isOwn: false)
-            actions.append(.keep(target: current))
-        }
+        consider(status, current, &actions)
         advance(isFailover: FailureCauses.movesOn(status) && !hasRung, now, &actions)
+    }
+
+    /// Takes a final response among those of which the best goes back (§16.7 steps 4, 6 and 7).
+    private mutating func consider(_ status: Int, _ target: Int, _ actions: inout [Action]) {
+        if let best, !best.isOwn, Best.isChallenge(best.status), Best.isChallenge(status) {
+            actions.append(.addChallenges(target: target))
+        } else if Best.isBetter(status, isOwn: false, than: best) {
+            best = Best(status: status, isOwn: false)
+            actions.append(.keep(target: target))
+        }
     }
 
     /// The target failed without a response that could be passed on.
@@ -156,7 +183,7 @@ package struct ResponseContext: Sendable {
     }
 
     private mutating func advance(isFailover: Bool, _ now: Instant, _ actions: inout [Action]) {
-        if isFailover, !isCancelled, current + 1 < targetCount {
+        if isFailover, !isCancelled, !isDeclined, current + 1 < targetCount {
             attempt(current + 1, now, &actions)
             return
         }
@@ -180,6 +207,11 @@ package struct ResponseContext: Sendable {
             if !isEnded, target != current, hasProvisional { cancelTarget(current, &actions) }
             isEnded = true
             actions.append(.forward(target: target))
+        } else if status >= 300, !isEnded {
+            consider(status, target, &actions)
+            guard status >= 600 else { return }
+            isDeclined = true  // §16.7 step 5: no further target, and the one that is tried is cancelled
+            if hasProvisional { cancelTarget(current, &actions) }
         }
     }
 
@@ -213,8 +245,10 @@ private struct Best {
     /// Made up by us for a target that sent none.
     let isOwn: Bool
 
-    /// 6xx before all; then what the caller can act on; then the lowest class; a received one that may go on as it is
-    /// before ours and before 503; the later one.
+    static func isChallenge(_ status: Int) -> Bool { status == 401 || status == 407 }
+
+    /// 6xx before all; then the lowest class, and in 4xx what the caller can act on; a received one that may go on as
+    /// it is before ours and before 503; the later one.
     static func isBetter(_ status: Int, isOwn: Bool, than best: Best?) -> Bool {
         guard let best else { return true }
         return rank(status, isOwn) <= rank(best.status, best.isOwn)
@@ -223,8 +257,8 @@ private struct Best {
     private static func rank(_ status: Int, _ isOwn: Bool) -> Int {
         switch status {
         case 600...: 0
-        case 401, 407, 415, 420, 484: 1
-        default: status / 100 * 10 + (isOwn || status == 503 ? 1 : 0)
+        case 401, 407, 415, 420, 484: 40
+        default: status / 100 * 10 + (isOwn || status == 503 ? 2 : 1)
         }
     }
 }

@@ -4,8 +4,8 @@ package import SIPMessage
 /// must be the same, so that no sender can make two transactions meet.
 ///
 /// - With the cookie `z9hG4bK`: branch, sent-by and method.
-/// - Without (RFC 2543): Request-URI, From tag, Call-ID, CSeq number, the top Via value and method. The To tag takes no
-///   part: the INVITE has none yet where its ACK has the response's, and CSeq tells requests within a dialog apart.
+/// - Without (RFC 2543): Request-URI, From tag, Call-ID, CSeq number, the top Via value and method; the To tag too, but
+///   for INVITE, which has none yet where its ACK has the response's: whoever finds an INVITE for an ACK compares it.
 package struct ServerTransactionKey: Hashable, Sendable, BitwiseCopyable {
     private let low: UInt64
     private let high: UInt64
@@ -30,6 +30,7 @@ package struct ServerTransactionKey: Hashable, Sendable, BitwiseCopyable {
                 hash.update(datagram, part)
             }
             hash.update(UInt64(request.cSeqNumber))
+            if method != .invite { hash.update(datagram, request.toTag ?? .empty) }
         }
         (low, high) = hash.finishWide()
     }

@@ -25,4 +25,15 @@ package struct TimerSettings: Hashable, Sendable, BitwiseCopyable {
 
     /// 64 times T1: Timers B, F, H, J, L and M.
     package var transactionTimeout: Duration { t1 * 64 }
+
+    /// How long it takes until Timer E is T2: before that a request other than INVITE gets no 100 over UDP, then it
+    /// must get one (RFC 4320 section 4.1). 3.5 s by default.
+    package var tryingDelay: Duration {
+        var (interval, delay) = (t1, t1)
+        while interval > .zero, interval * 2 < t2 {
+            interval = interval * 2
+            delay = delay + interval
+        }
+        return delay
+    }
 }

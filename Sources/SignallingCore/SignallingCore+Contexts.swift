@@ -70,7 +70,8 @@ extension SignallingCore {
     ) -> ContextRecord.Handle {
         let isInvite = request.method == .invite
         let machine = ResponseContext(
-            isInvite: isInvite, targetCount: max(1, set.targets.count), timerC: settings.timerC)
+            isInvite: isInvite, targetCount: max(1, set.targets.count), timerC: settings.timerC,
+            tryingDelay: settings.timers.tryingDelay)
         let handle = contexts.take {
             ContextRecord(
                 machine: machine, server: server, original: [], source: arrival.source, targets: [], text: [],
@@ -148,6 +149,9 @@ extension SignallingCore {
         case .armTimerC(let at):
             let token = TimerToken(.context, nil, slot: handle.slot, generation: handle.generation)
             actions.timers.append(.init(at: at, token: token))
+        case .armTrying(let at):
+            let token = TimerToken(.context, .e, slot: handle.slot, generation: handle.generation)
+            actions.timers.append(.init(at: at, token: token))
         case .forward:
             if case .response(let status, _) = event { forward(status, handle, now, &actions) }
         case .keep:
@@ -155,6 +159,7 @@ extension SignallingCore {
             contexts[handle].kept.removeAll(keepingCapacity: true)
             contexts[handle].kept += forwardedBytes.bytes
             contexts[handle].keptStatus = status
+        case .addChallenges: addChallenges(to: handle)
         case .forwardKept:
             responseBytes.removeAll()
             responseBytes.append(contexts[handle].kept)
@@ -165,6 +170,21 @@ extension SignallingCore {
             drive(contexts[handle].server, invite: nil, nonInvite: .abandon, now, &actions)
         case .observe(let target, let observation): observe(observation, target, handle, now, &actions)
         }
+    }
+
+    /// Adds the challenges of the response in `forwardedBytes` to the kept one, so that the caller can answer each of
+    /// them (§16.7 step 7).
+    private func addChallenges(to handle: ContextRecord.Handle) {
+        var response = Message()
+        guard reparse(forwardedBytes.bytes, into: &response),
+            let end = ForwardedResponse.endOfFields(contexts[handle].kept)
+        else { return }
+        var challenges: [UInt8] = []
+        for field in response.fields where field.name == .wwwAuthenticate || field.name == .proxyAuthenticate {
+            challenges += forwardedBytes.bytes[field.line.lowerBound..<field.line.upperBound]
+        }
+        guard contexts[handle].kept.count + challenges.count <= Self.forwardedLimitBytes else { return }
+        contexts[handle].kept.insert(contentsOf: challenges, at: end)
     }
 
     /// Passes the response in `forwardedBytes` upstream. A 2xx to INVITE goes in any case (§16.7 step 5), also when the

@@ -65,6 +65,10 @@ extension SignallingCore {
         let key = ServerTransactionKey(of: request, in: datagram, as: .invite, key: settings.workerSecret)
         // After a 2xx an ACK finds the INVITE only where its sender puts no new branch into it (RFC 2543); it goes on.
         if let server = serverHandles[key], !servers[server].isAccepted {
+            guard acknowledges(request, datagram, server) else {
+                counters.strayAcknowledgements &+= 1
+                return
+            }
             drive(server, invite: .ack, nonInvite: nil, arrival.now, &actions)
             return
         }
@@ -89,7 +93,21 @@ extension SignallingCore {
             .init(start: start, count: actions.bytes.count - start, destination: destination, listener: egress))
     }
 
-    /// CANCEL is answered at once and hop by hop (§16.10); the INVITE goes its own way.
+    /// True when the ACK is for the response that was sent: always with the cookie in its branch, else by To tag
+    /// (§17.2.3).
+    private func acknowledges(
+        _ request: Message, _ datagram: Span<UInt8>, _ server: ServerRecord.Handle
+    ) -> Bool {
+        guard !request.topVia.hasCookie, let tag = request.toTag else { return true }
+        var response = Message()
+        guard reparse(servers[server].response, into: &response), let sent = response.toTag else { return true }
+        let answer = servers[server].response
+        return OutputBuffer.copy(of: datagram, tag) == OutputBuffer.copy(of: answer.span, sent)
+    }
+
+    /// CANCEL is answered at once and hop by hop (§16.10); the INVITE goes its own way. One that finds nothing is 481
+    /// (§9.2) and goes no further: we forward no request but ACK without a transaction, which is what §16.10 would have
+    /// a CANCEL follow.
     private mutating func receiveCancel(
         _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
         _ actions: inout SignallingActions
@@ -99,7 +117,13 @@ extension SignallingCore {
         // §22.1: from the hop that sent the INVITE and nobody else, who would have to know its branch.
         guard let server = serverHandles[key], servers[server].destination.address == arrival.source.address else {
             if isKnown(arrival.source.address, snapshot) {
-                answerStatelessly(481, to: request, datagram, arrival, &actions)
+                // §9.2: a CANCEL of another request than INVITE is answered 200 and changes nothing.
+                var isOther = false
+                for method in Self.otherMethods where !isOther {
+                    let key = ServerTransactionKey(of: request, in: datagram, as: method, key: settings.workerSecret)
+                    isOther = serverHandles[key] != nil
+                }
+                answerStatelessly(isOther ? 200 : 481, to: request, datagram, arrival, &actions)
             } else {
                 counters.strangersRefused &+= 1
                 answerStatelessly(403, to: request, datagram, arrival, &actions)
@@ -112,6 +136,11 @@ extension SignallingCore {
             drive(context, .cancel, arrival.now, &actions)
         }
     }
+
+    /// Methods that have no CANCEL; of one that we do not know, nothing is found.
+    private static let otherMethods: [Method] = [
+        .bye, .options, .register, .info, .prack, .update, .message, .subscribe, .notify, .refer, .publish,
+    ]
 
     /// The CANCEL towards the gateway is another request than this one, made when the gateway can hear it; why the
     /// caller hung up goes along (API section 10).

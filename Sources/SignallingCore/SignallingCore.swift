@@ -126,7 +126,7 @@ package struct SignallingCore: ~Copyable {
         case .context:
             let handle = ContextRecord.Handle(slot: token.slot, generation: token.generation)
             guard contexts.contains(handle) else { return }
-            drive(handle, .timerC, now, &actions)
+            drive(handle, token.timer == .e ? .trying : .timerC, now, &actions)
         case .probing: probeNext(snapshot, now, &actions)
         case nil: break
         }

@@ -85,6 +85,45 @@ import Time
         #expect(bench.trace() == ["CANCEL>g2"])
     }
 
+    @Test func `challenges of two gateways go back in one response (§16.7 step 7)`() throws {
+        var bench = try Bench()
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        let first = try bench.last("INVITE", to: try bench.gateway(1))
+        bench.advance(.seconds(2))
+        let second = try bench.last("INVITE", to: try bench.gateway(2))
+        let fields = ["WWW-Authenticate: Digest realm=\"b\"", "Proxy-Authenticate: Digest realm=\"c\""]
+        bench.receive(
+            bench.response(407, to: first, extra: ["Proxy-Authenticate: Digest realm=\"a\""]),
+            from: try bench.gateway(1))
+        _ = bench.look()
+        bench.receive(bench.response(401, to: second, extra: fields), from: try bench.gateway(2))
+        let answer = try bench.last("407", to: bench.caller)
+        #expect(answer.all("Proxy-Authenticate") == ["Digest realm=\"a\"", "Digest realm=\"c\""])
+        #expect(answer.all("WWW-Authenticate") == ["Digest realm=\"b\""])
+        #expect(answer.all("Via").count == 1)
+        #expect(bench.trace() == ["ACK>g2", "407>caller"])
+    }
+
+    @Test func `two 183 and then a send that fails change nothing: the gateway has answered`() throws {
+        var bench = try Bench()
+        let gateway = try bench.gateway(1)
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        let invite = try bench.last("INVITE", to: gateway)
+        _ = bench.look()
+        for _ in 1...2 { bench.receive(bench.response(183, to: invite), from: gateway) }
+        bench.transportFailed(to: gateway)
+        #expect(bench.trace() == ["183>caller", "183>caller"])
+        #expect(try bench.status(1).status == .inService)
+        bench.receive(bench.request("CANCEL"), from: bench.caller)
+        bench.transportFailed(to: gateway)
+        bench.receive(bench.response(487, to: invite), from: gateway)
+        bench.transportFailed(to: gateway)
+        #expect(bench.trace() == ["200>caller", "CANCEL>g1", "ACK>g1", "487>caller"])
+        bench.advance(.seconds(100))
+        #expect(bench.worker.liveCount == 0)
+        #expect(bench.worker.clientCount == 0)
+    }
+
     @Test func `a late provisional of a given-up gateway is cancelled`() throws {
         var bench = try Bench()
         bench.receive(bench.request("INVITE"), from: bench.caller)

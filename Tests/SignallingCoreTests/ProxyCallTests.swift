@@ -198,12 +198,6 @@ import Time
         #expect(bench.worker.clientCount == 0)
     }
 
-    @Test func `CANCEL that matches nothing is 481 (§9.2)`() throws {
-        var bench = try Bench()
-        bench.receive(bench.request("CANCEL"), from: bench.caller)
-        #expect(bench.trace() == ["481>caller"])
-    }
-
     @Test func `Timer C: a gateway that rings for ever is cancelled and the caller gets 408 (§16.8)`() throws {
         var bench = try Bench()
         let gateway = try bench.gateway(1)
@@ -228,12 +222,35 @@ import Time
         let bye = try bench.withinDialog("BYE", of: answer, cSeq: 2, branch: "z9hG4bKbye")
         bench.receive(bye, from: bench.caller)
         bench.advance(.seconds(33))
-        #expect(Set(bench.trace()) == ["BYE>g1"])
+        #expect(Set(bench.trace()) == ["BYE>g1", "100>caller"])
         bench.receive(bye, from: bench.caller)
         #expect(bench.trace() == [])
         bench.advance(.seconds(40))
         #expect(bench.worker.liveCount == 0)
         #expect(bench.worker.clientCount == 0)
+    }
+
+    @Test func `other than INVITE: a 100 when Timer E is T2, none before, no other provisional (RFC 4320 section 4.1)`()
+        throws
+    {
+        var (bench, answer) = try Self.answered()
+        let gateway = try bench.gateway(1)
+        let bye = try bench.withinDialog("BYE", of: answer, cSeq: 2, branch: "z9hG4bKbye")
+        bench.receive(bye, from: bench.caller)
+        let sent = try bench.last("BYE", to: gateway)
+        bench.receive(bench.response(183, to: sent), from: gateway)
+        bench.receive(bye, from: bench.caller)
+        bench.advance(.milliseconds(3499))
+        #expect(!bench.trace().contains { $0.hasSuffix("caller") })
+        bench.advance(.milliseconds(1))
+        #expect(bench.trace().filter { $0.hasSuffix("caller") } == ["100>caller"])
+        bench.receive(bye, from: bench.caller)
+        #expect(bench.trace() == ["100>caller"])
+        bench.receive(bench.response(200, to: sent), from: gateway)
+        #expect(bench.trace() == ["200>caller"])
+        bench.advance(.seconds(40))
+        #expect(bench.trace() == [])
+        #expect(bench.worker.liveCount == 0)
     }
 
     @Test func `a 408 of the gateway to another request than INVITE goes no further (RFC 4320 section 4.2)`() throws {
