@@ -61,7 +61,7 @@ extension SignallingCore {
         _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
         _ actions: inout SignallingActions
     ) {
-        counters.acknowledgementsReceived &+= 1
+        if isFirst(arrival) { counters.acknowledgementsReceived &+= 1 }
         let key = ServerTransactionKey(of: request, in: datagram, as: .invite, key: settings.workerSecret)
         // After a 2xx an ACK finds the INVITE only where its sender puts no new branch into it (RFC 2543); it goes on.
         if let server = serverHandles[key], !servers[server].isAccepted {
@@ -78,6 +78,7 @@ extension SignallingCore {
             let destination = routes.nextHop, let egress = egress(to: destination, preferring: arrival.listener),
             (request.maxForwards ?? 70) > 0
         else {
+            if passOn(arrival, snapshot, &actions) { return }
             counters.strayAcknowledgements &+= 1
             return
         }
@@ -112,10 +113,11 @@ extension SignallingCore {
         _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
         _ actions: inout SignallingActions
     ) {
-        counters.cancelsReceived &+= 1
+        if isFirst(arrival) { counters.cancelsReceived &+= 1 }
         let key = ServerTransactionKey(of: request, in: datagram, as: .invite, key: settings.workerSecret)
         // §22.1: from the hop that sent the INVITE and nobody else, who would have to know its branch.
         guard let server = serverHandles[key], servers[server].destination.address == arrival.source.address else {
+            if passOn(arrival, snapshot, &actions) { return }
             if isKnown(arrival.source.address, snapshot) {
                 // §9.2: a CANCEL of another request than INVITE is answered 200 and changes nothing.
                 var isOther = false
@@ -135,6 +137,22 @@ extension SignallingCore {
             if !contexts[context].machine.isCancelled { keepReason(of: request, datagram, for: context) }
             drive(context, .cancel, arrival.now, &actions)
         }
+    }
+
+    /// True when the kernel gave the request to this worker, and no other passed it on.
+    private func isFirst(_ arrival: Arrival) -> Bool { arrival.origin == nil || arrival.origin == settings.worker }
+
+    /// Passes an ACK or CANCEL that finds nothing here on to the next worker; false when all were asked. A stranger's
+    /// noise makes no work for others.
+    private mutating func passOn(
+        _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
+    ) -> Bool {
+        guard settings.workerCount > 1, let origin = arrival.origin else { return false }
+        let next = (settings.worker &+ 1) % settings.workerCount
+        guard next != origin, isKnown(arrival.source.address, snapshot) else { return false }
+        counters.handedOver &+= 1
+        actions.handOver = next
+        return true
     }
 
     /// Methods that have no CANCEL; of one that we do not know, nothing is found.

@@ -85,14 +85,18 @@ package struct SignallingCore: ~Copyable {
     /// Takes in one datagram.
     ///
     /// When `actions.handOver` is set afterwards, nothing else was done: the datagram is for that worker.
+    ///
+    /// - Parameter origin: the worker that the kernel gave the datagram to. An ACK or CANCEL that comes from another
+    ///   port than its INVITE may land at a worker that knows nothing of it; it then goes round, from one worker to the
+    ///   next, until one does or the origin is next. Nil: it goes to nobody else.
     package mutating func receive(
-        _ datagram: Span<UInt8>, from source: TransportAddress, on listener: ListenerNumber,
+        _ datagram: Span<UInt8>, from source: TransportAddress, on listener: ListenerNumber, origin: UInt8? = nil,
         snapshot: borrowing PinnedSnapshot, now: Instant, into actions: inout SignallingActions
     ) {
         var message = Message()
         swap(&message, &receivedMessage)
         defer { swap(&message, &receivedMessage) }
-        let arrival = Arrival(source: source, listener: listener, now: now)
+        let arrival = Arrival(source: source, listener: listener, now: now, origin: origin)
         do {
             try message.parse(datagram)
         } catch {
@@ -149,6 +153,8 @@ package struct SignallingCore: ~Copyable {
         let source: TransportAddress
         let listener: ListenerNumber
         let now: Instant
+        /// The worker that it came to first; nil where no other is asked.
+        var origin: UInt8?
     }
 
     /// The listener that a request to `destination` leaves through: the one it came by when that speaks the same

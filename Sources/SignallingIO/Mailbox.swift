@@ -16,6 +16,8 @@ final class Mailbox: @unchecked Sendable {
         let kind: Kind
         let address: TransportAddress
         let listener: ListenerNumber
+        /// The worker that the kernel gave the datagram to.
+        let origin: UInt8
         let count: Int
     }
 
@@ -50,7 +52,10 @@ final class Mailbox: @unchecked Sendable {
     }
 
     /// Copies a letter in. False: there is no room, or the datagram is too long for UDP.
-    func put(_ kind: Kind, _ address: TransportAddress, _ listener: ListenerNumber, _ datagram: Span<UInt8>) -> Bool {
+    func put(
+        _ kind: Kind, _ address: TransportAddress, _ listener: ListenerNumber, _ datagram: Span<UInt8>,
+        origin: UInt8 = 0
+    ) -> Bool {
         guard datagram.count <= Self.placeBytes else { return false }
         var number = tail.load(ordering: .relaxed)
         while true {
@@ -68,7 +73,7 @@ final class Mailbox: @unchecked Sendable {
         }
         let place = number & mask
         (letters + place).initialize(
-            to: Letter(kind: kind, address: address, listener: listener, count: datagram.count))
+            to: Letter(kind: kind, address: address, listener: listener, origin: origin, count: datagram.count))
         datagram.withUnsafeBufferPointer {
             guard let start = $0.baseAddress else { return }
             (bytes + place * Self.placeBytes).update(from: start, count: $0.count)

@@ -157,20 +157,24 @@ struct WorkerLoop: ~Copyable {
                 continue
             }
             let datagram = Span(_unsafeStart: start, count: Int(received.length_bytes))
-            core.receive(datagram, from: source, on: listener, snapshot: snapshot, now: now, into: &actions)
+            let own = shared.settings.worker
+            core.receive(
+                datagram, from: source, on: listener, origin: own, snapshot: snapshot, now: now, into: &actions)
             guard let worker = actions.handOver else { continue }
             actions.handOver = nil
-            pass(.datagram, source, listener, datagram, to: worker)
+            pass(.datagram, source, listener, datagram, origin: own, to: worker)
         }
     }
 
     /// Puts a letter into another worker's mailbox.
     private mutating func pass(
         _ kind: Mailbox.Kind, _ address: TransportAddress, _ listener: ListenerNumber, _ datagram: Span<UInt8>,
-        to worker: UInt8
+        origin: UInt8, to worker: UInt8
     ) {
         guard Int(worker) < mailboxes.count else { return }
-        let isIn = mailboxes[Int(worker)]._withUnsafeGuaranteedRef { $0.put(kind, address, listener, datagram) }
+        let isIn = mailboxes[Int(worker)]._withUnsafeGuaranteedRef {
+            $0.put(kind, address, listener, datagram, origin: origin)
+        }
         if !isIn { counters.mailboxFullDropped &+= 1 }
         toWake |= 1 << UInt64(worker)
     }
@@ -184,9 +188,13 @@ struct WorkerLoop: ~Copyable {
                     switch letter.kind {
                     case .datagram:
                         core.receive(
-                            datagram, from: letter.address, on: letter.listener, snapshot: snapshot, now: now,
-                            into: &actions)
-                        actions.handOver = nil  // a letter is not passed on twice
+                            datagram, from: letter.address, on: letter.listener, origin: letter.origin,
+                            snapshot: snapshot, now: now, into: &actions)
+                        // A request goes round until it is back where it began; a response is where it belongs.
+                        guard let worker = actions.handOver else { return }
+                        actions.handOver = nil
+                        pass(
+                            .datagram, letter.address, letter.listener, datagram, origin: letter.origin, to: worker)
                     case .transportFailure:
                         core.transportFailed(
                             to: letter.address, on: letter.listener, snapshot: snapshot, now: now, into: &actions)
@@ -222,7 +230,9 @@ struct WorkerLoop: ~Copyable {
                     to: failed.destination, on: failed.listener, snapshot: snapshot, now: now, into: &actions)
                 guard failed.concernsAll else { continue }
                 for worker in 0..<shared.settings.workerCount where worker != shared.settings.worker {
-                    pass(.transportFailure, failed.destination, failed.listener, Span(), to: worker)
+                    pass(
+                        .transportFailure, failed.destination, failed.listener, Span(),
+                        origin: shared.settings.worker, to: worker)
                 }
             }
             carryOut()

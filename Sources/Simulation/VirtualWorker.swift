@@ -51,12 +51,15 @@ package final class VirtualWorker {
     package func beginDraining() { core.beginDraining() }
 
     /// Gives it a datagram.
+    ///
+    /// - Parameter origin: the worker that it came to first; nil where no other is asked.
     package func receive(
-        _ bytes: [UInt8], from source: TransportAddress, on listener: ListenerNumber, snapshot: RoutingSnapshot,
-        now: Instant
+        _ bytes: [UInt8], from source: TransportAddress, on listener: ListenerNumber, origin: UInt8? = nil,
+        snapshot: RoutingSnapshot, now: Instant
     ) -> Output {
         PinnedSnapshot.lending(snapshot) {
-            core.receive(bytes.span, from: source, on: listener, snapshot: $0, now: now, into: &actions)
+            core.receive(
+                bytes.span, from: source, on: listener, origin: origin, snapshot: $0, now: now, into: &actions)
         }
         return drainActions()
     }

@@ -114,6 +114,14 @@ struct Bench {
         take(worker.receive(bytes, from: source, on: listener, snapshot: snapshot, now: now))
     }
 
+    /// Gives the worker a datagram that came to the worker `origin` first; returns the worker that is to have it next.
+    mutating func pass(_ text: String, from source: TransportAddress, origin: UInt8) -> UInt8? {
+        let output = worker.receive(
+            Array(text.utf8), from: source, on: Bench.proxy, origin: origin, snapshot: snapshot, now: now)
+        take(output)
+        return output.handOver
+    }
+
     /// Lets time pass and fires every timer at its instant.
     mutating func advance(_ duration: Duration) {
         let end = now + duration

@@ -50,6 +50,26 @@ import Testing
         #expect(io.mailboxFullDropped == 0)
     }
 
+    @Test func `a CANCEL from whatever port finds its INVITE, whichever worker has it`() throws {
+        let gateway = try TestPeer()
+        let fixture = try DataPlaneFixture(gateways: [gateway.address])
+        let caller = try TestPeer()
+        let invite = caller.invite("4420", callID: "cancelled", to: fixture.proxy)
+        try caller.send(invite, to: fixture.proxy)
+        _ = try gateway.receive("INVITE")
+        let cancel = invite.replacing("INVITE", with: "CANCEL")
+        let others = try (0..<16).map { _ in try TestPeer() }
+        for other in others {
+            try other.send(cancel, to: fixture.proxy)
+            _ = try other.receive("SIP/2.0 200")
+        }
+        fixture.plane.stop()
+        let signalling = fixture.plane.counters().signalling
+        #expect(signalling.cancelsReceived == 16)
+        #expect(signalling.handedOver > 0, "once in 2**16 all come to the one that has it")
+        #expect(signalling.handedOver < 17)
+    }
+
     @Test func `a port that nobody listens on sends the call to the next gateway at once, whichever worker is told`()
         throws
     {
