@@ -81,8 +81,10 @@ extension SignallingCore {
                 liveClientCount: 0, upstream: arrival.source, listener: arrival.listener, callID: ShortText())
         }
         searchingCount += 1
+        // The requests that make a dialog (§16.6 step 4; RFC 6665 and RFC 3515 for the other two).
+        let makesDialog = isInvite || request.method == .subscribe || request.method == .refer
         let mark =
-            isInvite && settings.isRecordRouting
+            makesDialog && settings.isRecordRouting
             ? RouteMark.make(for: request, in: datagram, key: settings.routeSecret) : nil
         contexts[handle].machine = machine
         contexts[handle].server = server

@@ -22,6 +22,14 @@ import Time
     /// Our own Record-Route as a URI.
     static func own(_ answer: Sent) -> String { String(answer.first("Record-Route").dropFirst().dropLast()) }
 
+    @Test func `what makes a dialog gets our Record-Route, anything else none (§16.6 step 4)`() throws {
+        for (method, count) in [("INVITE", 1), ("SUBSCRIBE", 1), ("REFER", 1), ("MESSAGE", 0), ("FROBNICATE", 0)] {
+            var bench = try Bench()
+            bench.receive(bench.request(method), from: bench.caller)
+            #expect(try bench.last(method, to: try bench.gateway(1)).all("Record-Route").count == count, "\(method)")
+        }
+    }
+
     @Test func `a strict router before us: the last Route value becomes the Request-URI again (§16.4)`() throws {
         for method in ["BYE", "ACK"] {
             var (bench, answer) = try ProxyCallTests.answered()
