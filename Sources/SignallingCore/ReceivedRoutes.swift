@@ -4,6 +4,8 @@ import SIPMessage
 
 /// The Route values of a received request, as far as they concern us (RFC 3261 section 16.4 and 16.6 step 6).
 struct ReceivedRoutes {
+    /// True when the request has no Route field at all.
+    private(set) var isEmpty = true
     /// How many values at the top name us.
     private(set) var ownCount = 0
     /// True when one of those carries the mark that we gave out for this dialog.
@@ -15,6 +17,7 @@ struct ReceivedRoutes {
     /// Reads the Route values of a request; at most eight of ours are taken off.
     init(_ request: Message, _ datagram: Span<UInt8>, _ settings: SignallingSettings) {
         for field in request.fields where field.name == .route {
+            isEmpty = false
             var values = ValueIterator(field.value)
             while let value = values.next(in: datagram) {
                 guard let uri = Self.uri(of: value, datagram) else { return }

@@ -13,7 +13,7 @@ extension SignallingCore {
         _ actions: inout SignallingActions
     ) {
         switch request.method {
-        case .ack: receiveAcknowledgement(request, datagram, arrival, &actions)
+        case .ack: receiveAcknowledgement(request, datagram, arrival, snapshot, &actions)
         case .cancel: receiveCancel(request, datagram, arrival, snapshot, &actions)
         default:
             if request.method == .invite {
@@ -58,7 +58,8 @@ extension SignallingCore {
     }
 
     private mutating func receiveAcknowledgement(
-        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ actions: inout SignallingActions
+        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
+        _ actions: inout SignallingActions
     ) {
         counters.acknowledgementsReceived &+= 1
         let key = ServerTransactionKey(of: request, in: datagram, as: .invite, key: settings.workerSecret)
@@ -68,19 +69,58 @@ extension SignallingCore {
             return
         }
         // The ACK of a 2xx: a request of its own within the dialog, forwarded without a transaction (§16.11 in spirit).
+        guard settings.listeners[Int(arrival.listener.index)].role == .proxy, (request.maxForwards ?? 70) > 0 else {
+            counters.strayAcknowledgements &+= 1
+            return
+        }
         let routes = ReceivedRoutes(request, datagram, settings)
-        guard settings.listeners[Int(arrival.listener.index)].role == .proxy, routes.isAuthentic,
-            let destination = routes.nextHop, let egress = egress(to: destination, preferring: arrival.listener),
-            (request.maxForwards ?? 70) > 0
+        if routes.isEmpty, request.toTag != nil {
+            forwardByNumber(request, datagram, arrival, snapshot, &actions)
+        } else if routes.isAuthentic, let destination = routes.nextHop {
+            forwardStatelessly(request, datagram, arrival, to: destination, .original, routes.ownCount, &actions)
+        } else {
+            counters.strayAcknowledgements &+= 1
+        }
+    }
+
+    /// The ACK of a peer that keeps no route set goes where its number leads first (§16.5), as its BYE does.
+    private mutating func forwardByNumber(
+        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
+        _ actions: inout SignallingActions
+    ) {
+        var set = TargetSet()
+        swap(&set, &targetSet)
+        defer { swap(&set, &targetSet) }
+        let source = arrival.source.address
+        guard !LoopMark.isPresent(in: request, datagram, from: source, key: settings.routeSecret),
+            snapshot.withSnapshot({ $0.plan(for: source) }) != nil,
+            route(request, datagram, arrival, snapshot, &set, &actions) == .targets, let first = set.targets.first
         else {
             counters.strayAcknowledgements &+= 1
             return
         }
+        let requestURI = ForwardedRequest.RequestURI.target(suffix: set.text[first.suffix])
+        forwardStatelessly(request, datagram, arrival, to: first.address, requestURI, 0, &actions)
+    }
+
+    private mutating func forwardStatelessly(
+        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, to destination: TransportAddress,
+        _ requestURI: ForwardedRequest.RequestURI, _ consumedRoutes: Int, _ actions: inout SignallingActions
+    ) {
+        guard let egress = egress(to: destination, preferring: arrival.listener) else {
+            counters.strayAcknowledgements &+= 1
+            return
+        }
         let start = actions.bytes.count
+        var loopMark: UInt64?
+        if case .target = requestURI {
+            loopMark = LoopMark.make(
+                for: request, in: datagram, from: arrival.source.address, key: settings.routeSecret)
+        }
         ForwardedRequest(
             branch: statelessBranch(request, datagram), branchKey: settings.workerSecret,
-            advertised: settings.listeners[Int(egress.index)].advertised, requestURI: .original,
-            consumedRoutes: routes.ownCount, recordRoute: nil
+            advertised: settings.listeners[Int(egress.index)].advertised, requestURI: requestURI,
+            consumedRoutes: consumedRoutes, recordRoute: nil, loopMark: loopMark
         ).write(request, in: datagram, from: arrival.source, into: &actions.bytes)
         actions.datagrams.append(
             .init(start: start, count: actions.bytes.count - start, destination: destination, listener: egress))
