@@ -87,7 +87,7 @@ let package = Package(
             name: "tandem",
             dependencies: [
                 "HTTPAPI", "ControlPlane", "NetworkManager", "Store", "SignallingIO", "SignallingCore",
-                "SIPTransaction", "Simulation", "Routing", "JSON", "Time", "Addressing",
+                "SIPTransaction", "Simulation", "Benchmark", "Routing", "JSON", "Time", "Addressing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: ours),
@@ -95,6 +95,15 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "SignallingCore", "SIPTransaction", "SIPMessage", "Probing", "Routing", "Time", "Addressing",
+            ], swiftSettings: ours),
+
+        .target(name: "CInstruments"),
+        .target(
+            name: "Benchmark",
+            dependencies: [
+                "SignallingIO", "SignallingCore", "Probing", "SIPTransaction", "SIPMessage", "Routing", "JSON",
+                "Time", "Addressing",
+                "CInstruments",
             ], swiftSettings: ours),
 
         // What the tests of several rooms stand on: a folder, a clock, seeded chance.
@@ -114,6 +123,9 @@ let package = Package(
             dependencies: [
                 "SignallingCore", "Simulation", "Probing", "SIPTransaction", "Routing", "Time", "Addressing",
             ], swiftSettings: ours),
+        .testTarget(
+            name: "BenchmarkTests", dependencies: ["Benchmark", "SignallingCore", "JSON", "Time"],
+            swiftSettings: ours),
         .testTarget(
             name: "SignallingIOTests",
             dependencies: [

@@ -1,4 +1,4 @@
-# Shell functions of ./deploy/run, ./deploy/test and ./deploy/demo; sourced, never run.
+# Shell functions of the commands in this folder; sourced, never run.
 # shellcheck shell=bash
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -7,6 +7,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # demonstration need.
 toolchain_packages=(libcurl4 libedit2 libncurses6 libsqlite3-0 libxml2 tzdata)
 build_packages=(libsqlite3-dev libmicrohttpd-dev pkg-config curl ca-certificates git binutils libstdc++-12-dev)
+# shellcheck disable=SC2034  # for those who source this
 test_packages=(sip-tester jq sqlite3)
 
 say() { printf 'tandem: %s\n' "$*"; }
@@ -78,4 +79,76 @@ build() {
     fi
     tail -n 40 -- "$log" >&2
     give_up 1 "$what does not build: the end of the output is above, all of it in $log"
+}
+
+# Puts the path of the program to try into $binary: what it holds already, else the release build, else the debug build,
+# else a release build that is made first.
+find_binary() {
+    local candidate
+    for candidate in "$root/.build/release/tandem" "$root/.build/debug/tandem"; do
+        [ -z "$binary" ] && [ -x "$candidate" ] && binary=$candidate
+    done
+    if [ -z "$binary" ]; then
+        need_swift
+        need_packages "${build_packages[@]}"
+        build 'Tandem (release)' -c release --product tandem
+        binary=$root/.build/release/tandem
+    fi
+    [ -x "$binary" ] || give_up 2 "no program at $binary"
+    binary=$(realpath -- "$binary")
+}
+
+# wait_for SECONDS CONDITION...: polls; false when it has not come true in time.
+wait_for() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || return 1
+        sleep 0.05
+    done
+}
+
+# A UDP port that nobody holds, put into the named variable.
+free_port() {
+    local candidate used
+    used=$(cat /proc/net/udp /proc/net/udp6 2>/dev/null)
+    for ((;;)); do
+        candidate=$((20000 + RANDOM % 10000))
+        [[ $used == *":$(printf '%04X' "$candidate") "* ]] || break
+    done
+    printf -v "$1" '%s' "$candidate"
+}
+
+is_bound() { [[ $(cat /proc/net/udp) == *":$(printf '%04X' "$1") "* ]]; }
+
+# What follows works in the folder $work and notes each program that it starts in the array children.
+work='' children=() launcher=()
+# shellcheck disable=SC2034  # for those who source this
+server='' api='' proxy='' redirect=''
+
+listening() {
+    jq -rR --arg role "$1" 'fromjson? | select(.message == "listening" and .role == $role) | .address' \
+        "$work/tandem.log" | sed -n 's/^udp://; 1p'
+}
+is_listening() { [ -n "$(listening api)" ] && [ -n "$(listening proxy)" ] && [ -n "$(listening redirect)" ]; }
+is_up_or_gone() { is_listening || ! kill -0 "$server" 2>/dev/null; }
+
+# start_tandem [OPTIONS]: the server with the database $work/tandem.db on free ports; its process in $server, its addresses
+# in $api, $proxy and $redirect. $launcher, when it is set, is a command that runs it.
+start_tandem() {
+    (cd -- "$work" && exec "${launcher[@]}" "$binary" serve --database "$work/tandem.db" --api 127.0.0.1:0 \
+        --proxy udp:127.0.0.1:0 --redirect udp:127.0.0.1:0 --log-format json "$@") >"$work/tandem.log" 2>&1 &
+    server=$!
+    children+=("$server")
+    wait_for 20 is_up_or_gone
+    is_listening || give_up 1 "the server did not come up: $(tail -n 1 "$work/tandem.log")"
+    # shellcheck disable=SC2034
+    api=$(listening api) proxy=$(listening proxy) redirect=$(listening redirect)
+}
+
+# put PATH BODY: one change; its status code has to be a success.
+put() {
+    local code
+    code=$(curl -s -o "$work/answer" -w '%{http_code}' --max-time 10 -X PUT "$api/v1/$1" -d "$2")
+    [[ $code == 20[01] ]] || give_up 1 "PUT $1 was answered $code: $(tr '\n' ' ' <"$work/answer")"
 }

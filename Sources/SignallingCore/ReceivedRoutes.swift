@@ -3,7 +3,8 @@ import Proxy
 import SIPMessage
 
 /// Where a request within a dialog goes, by its Request-URI and Route values alone (RFC 3261 sections 16.4, 16.5 and
-/// 16.6 steps 6 and 7). A request without a To tag is routed by its number, and none of this concerns it.
+/// 16.6 steps 6 and 7). A request without a To tag or without Route is routed by its number, and none of this concerns
+/// it.
 struct ReceivedRoutes {
     /// True when a Route value that names us, or the Request-URI where a strict router put ours there, carries the mark
     /// that we gave out for this dialog.

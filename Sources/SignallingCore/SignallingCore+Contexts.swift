@@ -23,7 +23,7 @@ extension SignallingCore {
         swap(&set, &targetSet)
         defer { swap(&set, &targetSet) }
         var destination: TransportAddress?
-        if request.toTag != nil {
+        if request.toTag != nil, request.has(.route) {
             guard routes.isAuthentic, let nextHop = routes.nextHop else {
                 // §16.9 would have it 503, which would go upstream as 500 (§16.7 step 6): we ourselves are well.
                 answer(server, routes.isAuthentic ? 500 : 481, to: request, datagram, arrival, &actions)
@@ -32,8 +32,11 @@ extension SignallingCore {
             destination = nextHop
             set.removeAll()
         } else {
+            // A peer that keeps no route set sends what is within a dialog to us by its number, as it did the INVITE:
+            // §16.5 knows no tags.
             let information = route(request, datagram, arrival, snapshot, &set, &actions)
-            if case .failure(let status, let retryAfterSeconds) = information {
+            if case .failure(let failure, let retryAfterSeconds) = information {
+                let status = request.toTag != nil && (failure == 403 || failure == 404) ? 481 : failure
                 answer(server, status, to: request, datagram, arrival, retryAfterSeconds: retryAfterSeconds, &actions)
                 return
             }

@@ -74,21 +74,66 @@ extension SignallingCore {
         }
         // The ACK of a 2xx: a request of its own within the dialog, forwarded without a transaction (§16.11 in spirit).
         let routes = ReceivedRoutes(request, datagram, settings)
-        guard settings.listeners[Int(arrival.listener.index)].role == .proxy, routes.isAuthentic,
-            let destination = routes.nextHop, let egress = egress(to: destination, preferring: arrival.listener),
-            (request.maxForwards ?? 70) > 0
-        else {
-            if passOn(arrival, snapshot, &actions) { return }
-            counters.strayAcknowledgements &+= 1
+        let isForwardable =
+            settings.listeners[Int(arrival.listener.index)].role == .proxy && (request.maxForwards ?? 70) > 0
+        if isForwardable, routes.isAuthentic, let destination = routes.nextHop,
+            let egress = egress(to: destination, preferring: arrival.listener)
+        {
+            forwardStatelessly(
+                request, datagram, arrival, .original, routes.forwarded, to: destination, by: egress, snapshot,
+                &actions)
             return
         }
-        let start = actions.bytes.count
+        let isForNumber = isForwardable && request.toTag != nil && !request.has(.route)
+        if isForNumber, isFirst(arrival), forwardByNumber(request, datagram, arrival, snapshot, &actions) {
+            // It may also be the ACK of a refusal, whose INVITE another worker has. Only when all were asked would we
+            // know, and the BYE might be first: it does both, and a gateway drops an ACK too many.
+            _ = passOn(arrival, snapshot, &actions)
+            return
+        }
+        if passOn(arrival, snapshot, &actions) { return }
+        if isForNumber, !isFirst(arrival), forwardByNumber(request, datagram, arrival, snapshot, &actions) { return }
+        counters.strayAcknowledgements &+= 1
+    }
+
+    /// The ACK of a peer that keeps no route set goes where its number leads first (§16.5), as its BYE does: the worker
+    /// that has it first sends it. False when it leads nowhere.
+    private mutating func forwardByNumber(
+        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
+        _ actions: inout SignallingActions
+    ) -> Bool {
+        var set = TargetSet()
+        swap(&set, &targetSet)
+        defer { swap(&set, &targetSet) }
+        let source = arrival.source.address
+        guard !LoopMark.isPresent(in: request, datagram, from: source, key: settings.routeSecret),
+            snapshot.withSnapshot({ $0.plan(for: source) }) != nil,
+            route(request, datagram, arrival, snapshot, &set, &actions) == .targets, let first = set.targets.first,
+            let egress = egress(to: first.address, preferring: arrival.listener)
+        else { return false }
+        guard isFirst(arrival) else { return true }
+        forwardStatelessly(
+            request, datagram, arrival, .target(suffix: set.text[first.suffix]), ForwardedRoutes(consumedCount: .max),
+            to: first.address, by: egress, snapshot, &actions)
+        return true
+    }
+
+    private mutating func forwardStatelessly(
+        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ requestURI: ForwardedRequest.RequestURI,
+        _ routes: ForwardedRoutes, to destination: TransportAddress, by egress: ListenerNumber,
+        _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
+    ) {
+        let (start, source) = (actions.bytes.count, arrival.source.address)
+        var loopMark: UInt64?
+        if case .target = requestURI {
+            loopMark = LoopMark.make(for: request, in: datagram, from: source, key: settings.routeSecret)
+        }
         ForwardedRequest(
             branch: statelessBranch(request, datagram), branchKey: settings.workerSecret,
-            advertised: settings.listeners[Int(egress.index)].advertised, requestURI: .original,
-            routes: routes.forwarded, recordRoute: nil,
+            advertised: settings.listeners[Int(egress.index)].advertised, requestURI: requestURI, routes: routes,
+            recordRoute: nil, loopMark: loopMark,
             withholdsIdentity: withholdsIdentity(
-                of: request, datagram, from: arrival.source.address, to: destination.address, snapshot)
+                of: request, datagram, from: source, to: destination.address, snapshot)
         ).write(request, in: datagram, from: arrival.source, into: &actions.bytes)
         actions.datagrams.append(
             .init(start: start, count: actions.bytes.count - start, destination: destination, listener: egress))

@@ -84,7 +84,8 @@ package struct SignallingCore: ~Copyable {
 
     /// Takes in one datagram.
     ///
-    /// When `actions.handOver` is set afterwards, nothing else was done: the datagram is for that worker.
+    /// When `actions.handOver` is set afterwards, nothing else was done: the datagram is for that worker. Only an ACK
+    /// that was sent on by its number goes round as well.
     ///
     /// - Parameter origin: the worker that the kernel gave the datagram to. An ACK or CANCEL that comes from another
     ///   port than its INVITE may land at a worker that knows nothing of it; it then goes round, from one worker to the

@@ -1,5 +1,5 @@
-import SignallingCore
-import Time
+package import SignallingCore
+package import Time
 
 /// The timers of one worker: a hierarchical wheel with ticks of 1 ms, eight wheels of 256 slots, which together span
 /// all of time, so that nothing is too far away.
@@ -8,7 +8,7 @@ import Time
 /// byte. So the lowest slot of the lowest wheel in use is always the next: when its time has come, it is either due
 /// (wheel 0) or moves down. Arming is O(1), firing O(wheels) a timer; timers are never cancelled. Memory is taken for
 /// as many timers as were ever armed at a time, and used again.
-struct TimerWheel: ~Copyable {
+package struct TimerWheel: ~Copyable {
     private struct Node {
         var tick: UInt64
         var token: TimerToken
@@ -28,16 +28,16 @@ struct TimerWheel: ~Copyable {
     private var current: UInt64
 
     /// How many timers wait.
-    private(set) var count = 0
+    package private(set) var count = 0
 
     /// A wheel without a timer.
-    init(now: Instant, capacity: Int = 4096) {
+    package init(now: Instant, capacity: Int = 4096) {
         current = Self.tick(before: now)
         nodes.reserveCapacity(capacity)
     }
 
     /// Starts a timer. One of the past fires at the next tick.
-    mutating func arm(at instant: Instant, _ token: TimerToken) {
+    package mutating func arm(at instant: Instant, _ token: TimerToken) {
         let tick = max(Self.tick(after: instant), current + 1)
         var node = firstFree
         if node == Self.none {
@@ -53,7 +53,7 @@ struct TimerWheel: ~Copyable {
     }
 
     /// Takes the next timer that is due at `now`, in the order of their milliseconds. Nil: none is left.
-    mutating func takeDue(at now: Instant) -> TimerToken? {
+    package mutating func takeDue(at now: Instant) -> TimerToken? {
         let target = max(Self.tick(before: now), current)
         while let (wheel, slot, tick) = next(), tick <= target {
             current = tick
@@ -79,7 +79,7 @@ struct TimerWheel: ~Copyable {
     }
 
     /// When to ask next: not later than the next timer is due, sometimes a little earlier. Nil without a timer.
-    var nextDue: Instant? {
+    package var nextDue: Instant? {
         guard let (_, _, tick) = next() else { return nil }
         let (nanoseconds, overflow) = Int64(clamping: tick).multipliedReportingOverflow(by: 1_000_000)
         return Instant(nanoseconds: overflow ? .max : nanoseconds)

@@ -6,7 +6,7 @@ enum EnvironmentSettings {
     /// Flags of the contract that this version does not have: refused, so that nobody believes them to be in force.
     private static let absentFlags = ["admin-token-file", "api-certificate", "api-key"]
     /// Commands of the contract that this version does not have.
-    private static let absentCommands = ["backup", "restore", "bench"]
+    private static let absentCommands = ["backup", "restore"]
 
     /// The arguments with those settings put in that stand in the environment alone. `TANDEM_PROXY` and
     /// `TANDEM_REDIRECT` may hold several addresses with commas between.

@@ -15,7 +15,7 @@ struct Tandem: ParsableCommand {
         commandName: "tandem",
         abstract: "A REST-managed routing control plane for telephone calls, with its SIP proxy and redirect server.",
         version: version,
-        subcommands: [ServeCommand.self, CheckCommand.self, SimulateCommand.self])
+        subcommands: [ServeCommand.self, CheckCommand.self, SimulateCommand.self, BenchCommand.self])
 
     /// Exit codes: 0 when all went well, 1 when the work failed, 2 when a setting is wrong.
     static func main() {

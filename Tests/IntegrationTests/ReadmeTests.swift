@@ -4,7 +4,7 @@ import Testing
 extension IntegrationTests {
     /// Whoever types what the README says gets what it promises.
     @Suite(.serialized) struct ReadmeTests {
-        private let scripts = ["./deploy/run", "./deploy/test", "./deploy/demo"]
+        private let scripts = ["./deploy/run", "./deploy/test", "./deploy/demo", "./deploy/soak", "./deploy/bench"]
 
         /// The lines of the blocks marked `sh`, in order.
         private func commands() throws -> [String] {

@@ -93,6 +93,20 @@ extension IntegrationTests {
             #expect(lines.last?.contains("does not build") == true)
         }
 
+        @Test(arguments: [["--nothing"], ["--calls", "many"], ["--binary", "/nowhere"], ["3pcc"]])
+        func `the soak refuses what it does not know`(arguments: [String]) throws {
+            let (ending, lines) = try run("soak", programs: ["dpkg-query": installed], arguments: arguments)
+            #expect(ending == .exit(2))
+            #expect(lines.count == 1 && arguments.contains { lines[0].contains($0) }, "\(lines)")
+        }
+
+        @Test(arguments: [["--nothing"], ["--rounds", "0"], ["--sustained"], ["--sipload", "/nowhere"]])
+        func `the bench refuses what it does not know`(arguments: [String]) throws {
+            let (ending, lines) = try run("bench", programs: ["dpkg-query": installed], arguments: arguments)
+            #expect(ending == .exit(2))
+            #expect(lines.count == 1 && arguments.contains { lines[0].contains($0) }, "\(lines)")
+        }
+
         @Test(arguments: [["--nothing"], ["--binary"], ["--binary", "/nowhere"]])
         func `the demonstration refuses what it does not know`(arguments: [String]) throws {
             let (ending, lines) = try run("demo", programs: ["dpkg-query": installed], arguments: arguments)

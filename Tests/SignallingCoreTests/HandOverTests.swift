@@ -65,4 +65,13 @@ import Time
         #expect(Self.give(ack, to: 0, of: &benches, from: elsewhere).visits == 3)
         #expect(benches.map(\.worker.counters.strayAcknowledgements).reduce(0, +) == 1)
     }
+
+    @Test func `an ACK without a route set leaves at once by its number and goes round as well (§16.5)`() throws {
+        var benches = try Self.workers()
+        let ack = benches[1].request("ACK", branch: "z9hG4bKack", toTag: "x")
+        let given = Self.give(ack, to: 1, of: &benches, from: benches[1].caller)
+        #expect(given.kinds == ["ACK"])
+        #expect(given.visits == 3)
+        #expect(benches.map(\.worker.counters.strayAcknowledgements).reduce(0, +) == 0)
+    }
 }

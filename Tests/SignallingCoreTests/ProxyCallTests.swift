@@ -84,6 +84,32 @@ import Time
         #expect(other.look().map(\.kind) == ["403"], "the mark is good for its own dialog only")
     }
 
+    @Test func `a caller that keeps no route set is routed within his dialog by the number, as before (§16.5)`() throws
+    {
+        var (bench, answer) = try Self.answered()
+        let tag = try #require(answer.first("To").split(separator: "tag=").last.map { String($0) })
+        bench.receive(bench.request("ACK", branch: "z9hG4bKack", toTag: tag), from: bench.caller)
+        let ack = try bench.last("ACK", to: try bench.gateway(1))
+        #expect(ack.startLine == "ACK sip:+442071234567@10.2.0.1:5060 SIP/2.0")
+        #expect(ack.all("Via").count == 2)
+        bench.receive(bench.request("BYE", branch: "z9hG4bKbye", toTag: tag, cSeq: 2), from: bench.caller)
+        bench.receive(
+            bench.response(200, to: try bench.last("BYE", to: try bench.gateway(1))), from: try bench.gateway(1))
+        #expect(bench.trace() == ["ACK>g1", "BYE>g1", "200>caller"])
+        #expect(bench.worker.counters.strayAcknowledgements == 0)
+    }
+
+    @Test func `without a route set nobody gets further than his number leads: strangers 403, no number 481`() throws {
+        var bench = try Bench()
+        for method in ["ACK", "BYE"] {
+            bench.receive(bench.request(method, toTag: "t"), from: bench.stranger)
+            bench.receive(bench.request(method, uri: "sip:victim@203.0.113.1", toTag: "t"), from: bench.caller)
+            bench.receive(bench.request(method, branch: "z9hG4bKgw", toTag: "t"), from: try bench.gateway(1))
+        }
+        #expect(bench.look().map(\.kind) == ["403", "481", "481"])
+        #expect(bench.worker.counters.strayAcknowledgements == 3)
+    }
+
     @Test func `copies of the INVITE are absorbed, in accepted too (§17.2.1, RFC 6026)`() throws {
         var bench = try Bench()
         let invite = bench.request("INVITE")

@@ -57,7 +57,7 @@ extension Checks {
             "Proxy": values.union(["SIPMessage", "SIPTransaction", "Routing", "Redirect"]),
             "Probing": values.union(["SIPMessage", "SIPTransaction", "Routing"]),
             "SignallingCore": values.union(cores),
-            "CSignalling": [], "CMicrohttpd": [],
+            "CSignalling": [], "CMicrohttpd": [], "CInstruments": [],
             "SignallingIO": values.union(cores).union(["SignallingCore", "CSignalling"]),
             "Store": values.union(["Routing", "JSON", "GRDB", "Crypto"]),
             "NetworkManager": values.union(["Routing", "Store", "JSON"]),
@@ -65,6 +65,10 @@ extension Checks {
             // Of Routing, Store and NetworkManager the API shows values: a status, records, events.
             "HTTPAPI": values.union(["ControlPlane", "Routing", "Store", "NetworkManager", "JSON", "CMicrohttpd"]),
             "Simulation": values.union(cores).union(["SignallingCore"]),
+            "Benchmark": values.union([
+                "SIPMessage", "SIPTransaction", "Probing", "Routing", "SignallingCore", "SignallingIO", "JSON",
+                "CInstruments",
+            ]),
             "Fixtures": values.union(["Routing"]),
         ]
     }()

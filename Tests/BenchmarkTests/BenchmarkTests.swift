@@ -1,0 +1,94 @@
+import JSON
+import SignallingCore
+import Testing
+import Time
+
+@testable import Benchmark
+
+@Suite struct BenchmarkTests {
+    /// No call takes any time by it, so that the limit of calls alone ends the measurement.
+    private struct StandingClock: TimeSource {
+        let now = Instant(nanoseconds: 1)
+        let wallTime = WallTime(milliseconds: 1)
+    }
+
+    private func settings(_ role: SignallingSettings.Role) -> Benchmark.Settings {
+        var settings = Benchmark.Settings(role: role)
+        (settings.routeCount, settings.callLimitCount, settings.callsPerSecond, settings.heldCount) = (
+            1000, 200, 20, 50
+        )
+        return settings
+    }
+
+    @Test(arguments: [SignallingSettings.Role.redirect, .proxy])
+    func `every call of a measurement goes as it should, and none outlives its transactions`(
+        role: SignallingSettings.Role
+    ) throws {
+        var settings = settings(role)
+        settings.isRinging = true
+        let report = Benchmark(settings).run(clock: StandingClock())
+        #expect(report.failedCount == 0)
+        #expect(report.times.count == 200)
+        // 20 calls a second: INVITE server 5 s after its ACK; with 2xx two INVITE transactions, a BYE's server 32 s,
+        // its client 5 s, and the contexts of both.
+        let limit = role == .redirect ? 20 * 6 : 20 * 33 * 5
+        #expect(report.liveTransactionCount > 0 && report.liveTransactionCount < limit)
+        // What they weigh is the whole process's memory: other tests' too.
+        #expect(report.bytesPerFinishedCall != nil && report.bytesPerUnansweredCall != nil)
+    }
+
+    #if DEBUG
+        /// Builds that are not optimised allocate for values in transit; more than this is another matter.
+        static let allocationLimits = [(SignallingSettings.Role.redirect, 150.0), (.proxy, 500.0)]
+    #else
+        /// A whole call has so many; the half is what growing arrays cost now and then.
+        static let allocationLimits = [(SignallingSettings.Role.redirect, 2.5), (.proxy, 6.5)]
+    #endif
+
+    @Test(arguments: allocationLimits)
+    func `in the steady state a call allocates no more than its budget`(
+        role: SignallingSettings.Role, limit: Double
+    ) throws {
+        let report = Benchmark(settings(role)).run(clock: StandingClock())
+        let count = try #require(report.allocationsPerCall, "malloc's slot in the Swift runtime is found")
+        #expect(count <= limit)
+    }
+
+    @Test func `figures are JSON too, with their units in the names`() throws {
+        let report = Benchmark(settings(.redirect)).run(clock: StandingClock())
+        let document = try JSONValue(parsing: Array(report.json.utf8))
+        #expect(document["benchmark"]?.text == "redirect")
+        #expect(document["cpu_per_call_us"] != nil)
+        #expect(document["memory_per_finished_call_bytes"] != nil)
+        #expect("\(report)".split(separator: "\n").count == report.figures.count)
+    }
+
+    @Test func `the histogram knows each time to a hundredth`() {
+        var histogram = DurationHistogram()
+        #expect(histogram.quantile(0.5) == 0)
+        for value in 1...Int64(10_000) { histogram.add(nanoseconds: value * 1000) }
+        #expect(histogram.count == 10_000)
+        #expect(histogram.maximum == 10_000_000)
+        for (share, value) in [(0.5, 5e6), (0.99, 9.9e6), (0.999, 9.99e6)] {
+            #expect(abs(Double(histogram.quantile(share)) - value) < value / 100)
+        }
+        histogram.add(nanoseconds: -5)
+        histogram.add(nanoseconds: .max)
+        #expect(histogram.quantile(0) == 0)
+        #expect(histogram.quantile(1) == .max)
+    }
+
+    @Test func `a recipe puts marks, numbers and copied lines where they belong`() {
+        var recipe = MessageRecipe([
+            .text("A !!!!!!!! ############\r\n"), .fields("Via"), .text("T: "), .value("To"), .text(";x\r\n"),
+        ])
+        var call = BenchedCall(numbers: Array("111111111111222222222222".utf8))
+        for (mark, number, to) in [("1", "222222222222", "b"), ("2", "111111111111", "longer")] {
+            call.next()
+            let source = Array("S\r\nVia: one\r\nTo: \(to)\r\nVia: two\r\n\r\nVia: body\r\n".utf8)
+            recipe.fill(call, from: source.span)
+            let text = String(decoding: recipe.bytes, as: UTF8.self)
+            #expect(text == "A 0000000\(mark) \(number)\r\nVia: one\r\nVia: two\r\nT: \(to);x\r\n")
+        }
+    }
+}
