@@ -43,11 +43,15 @@ final class UDPPeer {
     /// The address as it stands in a URI.
     var host: String { address.contains(":") ? "[\(address)]" : address }
 
-    /// Binds to a loopback address and any free port.
-    init(_ address: String = "127.0.0.1") throws {
+    /// Binds to a loopback address and a port; 0 is any free one.
+    init(_ address: String = "127.0.0.1", port wanted: UInt16 = 0) throws {
         let family = address.contains(":") ? AF_INET6 : AF_INET
         let bound = Glibc.socket(family, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard bound >= 0, withAddress(address, port: 0, { bind(bound, $0, $1) }) == 0 else { throw lastError("bind") }
+        guard bound >= 0, withAddress(address, port: wanted, { bind(bound, $0, $1) }) == 0 else {
+            let error = lastError("bind to \(address):\(wanted)")
+            close(bound)
+            throw error
+        }
         var name = sockaddr_in6()  // the port lies at the same place in both families
         var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
         _ = withUnsafeMutablePointer(to: &name) { pointer in
@@ -68,10 +72,15 @@ final class UDPPeer {
 
     /// The next datagram; nil when none comes in time.
     func receive(seconds: Double) -> String? {
+        receiveBytes(seconds: seconds).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The next datagram as it came; nil when none comes in time.
+    func receiveBytes(seconds: Double) -> [UInt8]? {
         setReceiveTimeout(socket, seconds: seconds)
         var buffer = [UInt8](repeating: 0, count: 65536)
         let count = recv(socket, &buffer, buffer.count, 0)
-        return count >= 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+        return count >= 0 ? Array(buffer[..<count]) : nil
     }
 
     /// The next datagram of this Call-ID that begins so; others are passed over.
