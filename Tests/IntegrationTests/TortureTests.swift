@@ -71,6 +71,38 @@ extension IntegrationTests {
             }
         }
 
+        /// The rows whose top Via names a stream: `longreq`, `scalar02`, `unkscm`, `regaut01`.
+        @Test(
+            .enabled(if: takesStreams, "this build listens to no streams: longreq, scalar02, unkscm, regaut01"),
+            arguments: TortureRow.all.filter(\.isOverStream), TortureRole.allCases)
+        func `over TCP too a torture message has its outcome, and nothing in it is lost`(
+            row: TortureRow, role: TortureRole
+        ) throws {
+            try TandemProcess.serving(["--proxy", "tcp:127.0.0.1:0", "--redirect", "tcp:127.0.0.1:0"]) { tandem in
+                let ports = role == .proxy ? tandem.proxyPorts : tandem.redirectPorts
+                let (port, streamPort) = (try #require(ports.first), try #require(ports.dropFirst().first))
+                let bench = try TortureBench(tandem, port: port, replyPort: row.replyPort)
+                let message = row.message
+                try bench.exchange(message, overStreamTo: streamPort)
+                let answers = bench.arrived.filter { $0.callID == message.callID && $0.status >= 200 }
+                let outcome = bench.forwarded.isEmpty ? answers.first.map { "\($0.status)" } ?? "drop" : "forwarded"
+                #expect(row.allows(outcome, as: role), "\(outcome), allowed: \(row.outcomes[role] ?? [])")
+                if !["400", "416"].contains(outcome) {
+                    expectWhole(bench, message, answers, role: role, ingressPort: streamPort)
+                }
+            }
+        }
+
+        /// True when the binary takes a `tcp:` address.
+        private static let takesStreams: Bool = {
+            do {
+                let words = ["serve", "--proxy", "tcp:127.0.0.1:0", "--database", "/nowhere/at/all.db"]
+                return try !ChildProcess.run(try TandemProcess.binary(), words).output.contains("not built yet")
+            } catch {
+                return false
+            }
+        }()
+
         /// Its To tag says that it is within a dialog, which it is not: without it, it is routed and seen whole.
         @Test func `the tortuous INVITE, made the first of its dialog, is forwarded with all its oddities`() throws {
             let text = String(decoding: TortureFolder.bytes(of: "rfc4475/wsinv.dat") ?? [], as: UTF8.self)
@@ -88,7 +120,8 @@ extension IntegrationTests {
 
         /// A well-formed message as the gateway or the sender sees it.
         private func expectWhole(
-            _ bench: TortureBench, _ message: RawMessage, _ answers: [RawMessage], role: TortureRole
+            _ bench: TortureBench, _ message: RawMessage, _ answers: [RawMessage], role: TortureRole,
+            ingressPort: UInt16? = nil
         ) {
             #expect(answers.count == 1, "a request is answered once")
             #expect(answers.first.map { Forwarding.faults($0, to: message) } == [])
@@ -101,8 +134,9 @@ extension IntegrationTests {
             guard let request = bench.forwarded.first else { return }
             #expect(role == .proxy)
             let routing = Forwarding(
-                proxyPort: bench.port, source: TortureBench.sender, requestURI: target,
-                recordRouteCount: message.method == "INVITE" ? 1 : 0, routes: request.values("route"))
+                proxyPort: bench.port, ingressPort: ingressPort, source: TortureBench.sender, requestURI: target,
+                recordRouteCount: message.method != "INVITE" ? 0 : ingressPort == nil ? 1 : 2,
+                routes: request.values("route"))
             #expect(routing.faults(request, of: message) == [])
             #expect([[], message.values("route")].contains(request.values("route")))
         }

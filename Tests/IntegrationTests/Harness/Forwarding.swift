@@ -3,6 +3,8 @@
 struct Forwarding {
     /// The proxy's own port on 127.0.0.1.
     let proxyPort: UInt16
+    /// The port that the request came to, where that is another one.
+    var ingressPort: UInt16?
     /// Where the request came from.
     let source: String
     /// What the Request-URI must be.
@@ -24,7 +26,8 @@ struct Forwarding {
         let isOurs = via?.name == "via" && via?.value.hasPrefix("SIP/2.0/UDP 127.0.0.1:\(proxyPort);") == true
         expect(isOurs && via?.value.contains(";branch=z9hG4bK") == true, "top Via: \(via?.value ?? "none")")
         var count = 0
-        while let field = rest.first, field.name == "record-route", field.value.contains("127.0.0.1:\(proxyPort);lr") {
+        let ours = [proxyPort, ingressPort].compactMap { $0 }.map { "<sip:127.0.0.1:\($0);" }
+        while let field = rest.first, field.name == "record-route", ours.contains(where: field.value.hasPrefix) {
             (rest, count) = (rest.dropFirst(), count + 1)
         }
         expect(count == recordRouteCount, "\(count) Record-Route values of ours")

@@ -94,6 +94,40 @@ final class UDPPeer {
     }
 }
 
+/// One connection for SIP over TCP.
+final class StreamPeer {
+    private let socket: Int32
+    private var received: [UInt8] = []
+
+    /// Connects from an address and port of this host to a port of 127.0.0.1.
+    init(_ address: String, port: UInt16, to target: UInt16) throws {
+        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var isOn: Int32 = 1
+        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &isOn, socklen_t(MemoryLayout<Int32>.size))
+        var end = linger(l_onoff: 1, l_linger: 0)  // the port is free again at once
+        setsockopt(socket, SOL_SOCKET, SO_LINGER, &end, socklen_t(MemoryLayout<linger>.size))
+        guard socket >= 0, withAddress(address, port: port, { bind(socket, $0, $1) }) == 0,
+            withAddress("127.0.0.1", port: target, { connect(socket, $0, $1) }) == 0
+        else { throw lastError("connect from \(address):\(port)") }
+    }
+
+    deinit { close(socket) }
+
+    func send(_ bytes: [UInt8]) { _ = Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+
+    /// The next message that has no body; nil when none is whole in time.
+    func receive(seconds: Double) -> [UInt8]? {
+        setReceiveTimeout(socket, seconds: seconds)
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        let count = recv(socket, &buffer, buffer.count, 0)
+        if count > 0 { received += buffer[..<count] }
+        let end: [UInt8] = [13, 10, 13, 10]
+        guard let start = received.indices.first(where: { received[$0...].starts(with: end) }) else { return nil }
+        defer { received.removeFirst(start + end.count) }
+        return Array(received[..<(start + end.count)])
+    }
+}
+
 /// One HTTP connection that is kept, for tests that count in thousands.
 final class HTTPConnection {
     private let socket: Int32

@@ -51,6 +51,22 @@ final class TortureBench {
         }
     }
 
+    /// Sends a message over a connection of its own to a stream listener, and waits for its final response.
+    func exchange(_ message: RawMessage, overStreamTo streamPort: UInt16) throws {
+        let stream = try StreamPeer(Self.sender, port: replyPort, to: streamPort)
+        stream.send(message.bytes)
+        let isAnswered = eventually(within: 10) {
+            takeArrivals()
+            if let bytes = stream.receive(seconds: 0.01) { arrived.append(RawMessage(bytes)) }
+            return arrived.last.map { $0.status >= 200 && $0.callID == message.callID } == true
+        }
+        guard isAnswered else { throw HarnessError("no final response over TCP to \(message.startLine)") }
+        if message.method == "INVITE", let final = arrived.last, final.status >= 300 {
+            stream.send(message.acknowledgement(of: final).bytes)
+        }
+        try fence()
+    }
+
     /// Sends without waiting for anything.
     func send(_ message: RawMessage) { peer.send(message.bytes, to: port) }
 
@@ -92,7 +108,9 @@ final class TortureBench {
             let request = RawMessage(bytes)
             let isOurs = request.callID.hasPrefix("fence-") || request.callID.hasPrefix("probe-")
             if !isOurs { forwarded.append(request) }
-            guard request.isRequest, request.method != "ACK", let status = isOurs ? 200 : gatewayStatus else { continue }
+            guard request.isRequest, request.method != "ACK", let status = isOurs ? 200 : gatewayStatus else {
+                continue
+            }
             gateway.send(request.response(status).bytes, to: port)
         }
     }
