@@ -1,5 +1,5 @@
-/// What RFC 3261 section 16.6 has a proxy change in a request, written down a second time: everything else must be the
-/// same, byte for byte and in its order.
+/// What RFC 3261 section 16.6 (and RFC 5393) has a proxy change in a request, written down a second time: everything
+/// else must be the same, byte for byte and in its order.
 struct Forwarding {
     /// The proxy's own port on 127.0.0.1.
     let proxyPort: UInt16
@@ -33,6 +33,9 @@ struct Forwarding {
         expect(count == recordRouteCount, "\(count) Record-Route values of ours")
         if original.value("max-forwards") == nil {
             expect(rest.popFirst()?.line == Array("Max-Forwards: 70\r\n".utf8), "Max-Forwards is not 70")
+        }
+        if original.value("max-breadth") == nil, rest.first?.name == "max-breadth" {
+            expect(rest.popFirst()?.value == "60", "Max-Breadth is not 60")  // RFC 5393 section 5.3.3
         }
         var isTopVia = true
         for field in original.fields where field.name != "route" {
