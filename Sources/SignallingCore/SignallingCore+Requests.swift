@@ -21,7 +21,7 @@ extension SignallingCore {
             } else {
                 counters.otherRequestsReceived &+= 1
             }
-            let key = ServerTransactionKey(of: request, in: datagram, as: request.method, key: settings.workerSecret)
+            let key = serverKey(of: request, datagram, as: request.method, arrival)
             if let server = serverHandles[key] {
                 counters.retransmissionsReceived &+= 1
                 drive(server, invite: .request, nonInvite: .request, arrival.now, &actions)
@@ -62,7 +62,7 @@ extension SignallingCore {
         _ actions: inout SignallingActions
     ) {
         if isFirst(arrival) { counters.acknowledgementsReceived &+= 1 }
-        let key = ServerTransactionKey(of: request, in: datagram, as: .invite, key: settings.workerSecret)
+        let key = serverKey(of: request, datagram, as: .invite, arrival)
         // After a 2xx an ACK finds the INVITE only where its sender puts no new branch into it (RFC 2543); it goes on.
         if let server = serverHandles[key], !servers[server].isAccepted {
             guard acknowledges(request, datagram, server) else {
@@ -159,7 +159,7 @@ extension SignallingCore {
         _ actions: inout SignallingActions
     ) {
         if isFirst(arrival) { counters.cancelsReceived &+= 1 }
-        let key = ServerTransactionKey(of: request, in: datagram, as: .invite, key: settings.workerSecret)
+        let key = serverKey(of: request, datagram, as: .invite, arrival)
         // §22.1: from the hop that sent the INVITE and nobody else, who would have to know its branch.
         guard let server = serverHandles[key], servers[server].destination.address == arrival.source.address else {
             if passOn(arrival, snapshot, &actions) { return }
@@ -167,7 +167,7 @@ extension SignallingCore {
                 // §9.2: a CANCEL of another request than INVITE is answered 200 and changes nothing.
                 var isOther = false
                 for method in Self.otherMethods where !isOther {
-                    let key = ServerTransactionKey(of: request, in: datagram, as: method, key: settings.workerSecret)
+                    let key = serverKey(of: request, datagram, as: method, arrival)
                     isOther = serverHandles[key] != nil
                 }
                 answerStatelessly(isOther ? 200 : 481, to: request, datagram, arrival, &actions)

@@ -6,6 +6,15 @@ import Time
 
 // Server transactions: what was received, what was answered, until nothing of it can come again.
 extension SignallingCore {
+    /// What finds the server transaction of a request, among those of the role that it was sent to.
+    func serverKey(
+        of request: Message, _ datagram: Span<UInt8>, as method: Method, _ arrival: Arrival
+    ) -> ServerTransactionKey {
+        let server: UInt8 = settings.listeners[Int(arrival.listener.index)].role == .proxy ? 0 : 1
+        return ServerTransactionKey(
+            of: request, in: datagram, as: method, server: server, key: settings.workerSecret)
+    }
+
     /// Makes the server transaction of a request that has none.
     mutating func makeServer(
         _ request: Message, _ datagram: Span<UInt8>, _ key: ServerTransactionKey, _ arrival: Arrival

@@ -1,39 +1,6 @@
-import Glibc
+import Fixtures
 import SIPMessage
 import Testing
-
-/// Messages of RFC 4475, RFC 5118 and RFC 3665 from a folder beside the repository, where it is there.
-enum TortureFolder {
-    /// `sip-torture` in a folder `shared` beside one of the folders above this file; nil where it isn't there.
-    static let path: String? = {
-        var folder = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        for _ in 0..<4 {
-            let candidate = folder + "/../shared/sip-torture"
-            if access(candidate + "/expected.tsv", R_OK) == 0 { return candidate }
-            folder += "/.."
-        }
-        return nil
-    }()
-
-    static func bytes(of name: String) -> [UInt8]? {
-        guard let path, let file = fopen(path + "/" + name, "rb") else { return nil }
-        defer { fclose(file) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = fread(&buffer, 1, buffer.count, file)
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
-        }
-    }
-
-    /// The rows of a table under its head line.
-    static func rows(of name: String) -> [[String]] {
-        guard let bytes = bytes(of: name) else { return [] }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst()
-            .map { $0.split(separator: "\t", omittingEmptySubsequences: false).map { String($0) } }
-    }
-}
 
 @Suite(.enabled(if: TortureFolder.path != nil, "the folder sip-torture is not there"))
 struct TortureTests {

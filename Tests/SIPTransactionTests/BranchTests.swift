@@ -69,20 +69,21 @@ import Testing
 }
 
 @Suite struct ServerTransactionKeyTests {
-    static func key(_ text: String, as method: Method? = nil) throws -> ServerTransactionKey {
+    static func key(_ text: String, as method: Method? = nil, server: UInt8 = 0) throws -> ServerTransactionKey {
         let bytes = Array(text.utf8)
         var message = Message()
         try message.parse(bytes.span)
-        return ServerTransactionKey(of: message, in: bytes.span, as: method ?? message.method, key: KeyedHash.Key(1, 2))
+        return ServerTransactionKey(
+            of: message, in: bytes.span, as: method ?? message.method, server: server, key: KeyedHash.Key(1, 2))
     }
 
     static func request(
         _ method: String, branch: String = ";branch=z9hG4bKa", host: String = "h:5060", cSeq: Int = 1,
         fromTag: String = "f",
-        toTag: String = ""
+        toTag: String = "", callID: String = "c"
     ) -> String {
         "\(method) sip:1@x SIP/2.0\r\nVia: SIP/2.0/UDP \(host)\(branch)\r\nFrom: <sip:a@b>;tag=\(fromTag)\r\n"
-            + "To: <sip:1@x>\(toTag)\r\nCall-ID: c\r\nCSeq: \(cSeq) \(method)\r\n\r\n"
+            + "To: <sip:1@x>\(toTag)\r\nCall-ID: \(callID)\r\nCSeq: \(cSeq) \(method)\r\n\r\n"
     }
 
     @Test func `with a cookie: branch, sent-by and method decide (§17.2.3)`() throws {
@@ -95,6 +96,26 @@ import Testing
         #expect(try Self.key(Self.request("INVITE", host: "i:5060")) != invite)
         #expect(try Self.key(Self.request("INVITE", branch: ";branch=z9hG4bKb")) != invite)
         #expect(try Self.key(Self.request("FOO")) != (try Self.key(Self.request("BAR"))))
+    }
+
+    @Test func `a branch that a sender uses again for another request does not make it a copy of the first`() throws {
+        let first = try Self.key(Self.request("REGISTER"))
+        #expect(try Self.key(Self.request("REGISTER")) == first)
+        #expect(try Self.key(Self.request("REGISTER", callID: "d")) != first)
+        #expect(try Self.key(Self.request("REGISTER", cSeq: 2)) != first)
+    }
+
+    @Test func `what was sent to two servers that share a table are two transactions`() throws {
+        for branch in [";branch=z9hG4bKa", ""] {
+            let invite = Self.request("INVITE", branch: branch)
+            #expect(try Self.key(invite, server: 0) != (try Self.key(invite, server: 1)))
+        }
+    }
+
+    @Test func `without a cookie the top Via is compared by what it says, not by its white space (§17.2.3)`() throws {
+        let invite = try Self.key(Self.request("INVITE", branch: ";branch=1"))
+        #expect(
+            try Self.key(Self.request("ACK", branch: " ;\r\n branch = 1;received=192.0.2.1"), as: .invite) == invite)
     }
 
     @Test func `without (RFC 2543): Request-URI, From tag, Call-ID, CSeq and top Via decide (§17.2.3)`() throws {

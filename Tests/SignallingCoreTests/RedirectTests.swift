@@ -119,6 +119,16 @@ import Time
     }
 }
 
+@Suite struct TwoServerTests {
+    @Test func `the same INVITE at the proxy and at the redirect server is two requests`() throws {
+        var bench = try Bench(gateways: 1)
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        #expect(bench.trace() == ["100>caller", "INVITE>g1"])
+        bench.receive(bench.request("INVITE"), from: bench.caller, on: Bench.redirect)
+        #expect(bench.trace() == ["302>caller"])
+    }
+}
+
 @Suite struct EdgeTests {
     @Test func `noise is counted and dropped; a known sender of a bad request gets 400 or 505 (API 10)`() throws {
         var bench = try Bench()

@@ -43,11 +43,15 @@ final class UDPPeer {
     /// The address as it stands in a URI.
     var host: String { address.contains(":") ? "[\(address)]" : address }
 
-    /// Binds to a loopback address and any free port.
-    init(_ address: String = "127.0.0.1") throws {
+    /// Binds to a loopback address and a port; 0 is any free one.
+    init(_ address: String = "127.0.0.1", port wanted: UInt16 = 0) throws {
         let family = address.contains(":") ? AF_INET6 : AF_INET
         let bound = Glibc.socket(family, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard bound >= 0, withAddress(address, port: 0, { bind(bound, $0, $1) }) == 0 else { throw lastError("bind") }
+        guard bound >= 0, withAddress(address, port: wanted, { bind(bound, $0, $1) }) == 0 else {
+            let error = lastError("bind to \(address):\(wanted)")
+            close(bound)
+            throw error
+        }
         var name = sockaddr_in6()  // the port lies at the same place in both families
         var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
         _ = withUnsafeMutablePointer(to: &name) { pointer in
@@ -68,10 +72,15 @@ final class UDPPeer {
 
     /// The next datagram; nil when none comes in time.
     func receive(seconds: Double) -> String? {
+        receiveBytes(seconds: seconds).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The next datagram as it came; nil when none comes in time.
+    func receiveBytes(seconds: Double) -> [UInt8]? {
         setReceiveTimeout(socket, seconds: seconds)
         var buffer = [UInt8](repeating: 0, count: 65536)
         let count = recv(socket, &buffer, buffer.count, 0)
-        return count >= 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+        return count >= 0 ? Array(buffer[..<count]) : nil
     }
 
     /// The next datagram of this Call-ID that begins so; others are passed over.
@@ -82,6 +91,40 @@ final class UDPPeer {
             if message.hasPrefix(beginning), message.contains(callID) { return message }
         }
         return nil
+    }
+}
+
+/// One connection for SIP over TCP.
+final class StreamPeer {
+    private let socket: Int32
+    private var received: [UInt8] = []
+
+    /// Connects from an address and port of this host to a port of 127.0.0.1.
+    init(_ address: String, port: UInt16, to target: UInt16) throws {
+        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var isOn: Int32 = 1
+        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &isOn, socklen_t(MemoryLayout<Int32>.size))
+        var end = linger(l_onoff: 1, l_linger: 0)  // the port is free again at once
+        setsockopt(socket, SOL_SOCKET, SO_LINGER, &end, socklen_t(MemoryLayout<linger>.size))
+        guard socket >= 0, withAddress(address, port: port, { bind(socket, $0, $1) }) == 0,
+            withAddress("127.0.0.1", port: target, { connect(socket, $0, $1) }) == 0
+        else { throw lastError("connect from \(address):\(port)") }
+    }
+
+    deinit { close(socket) }
+
+    func send(_ bytes: [UInt8]) { _ = Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+
+    /// The next message that has no body; nil when none is whole in time.
+    func receive(seconds: Double) -> [UInt8]? {
+        setReceiveTimeout(socket, seconds: seconds)
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        let count = recv(socket, &buffer, buffer.count, 0)
+        if count > 0 { received += buffer[..<count] }
+        let end: [UInt8] = [13, 10, 13, 10]
+        guard let start = received.indices.first(where: { received[$0...].starts(with: end) }) else { return nil }
+        defer { received.removeFirst(start + end.count) }
+        return Array(received[..<(start + end.count)])
     }
 }
 
