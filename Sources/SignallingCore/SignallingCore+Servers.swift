@@ -10,10 +10,11 @@ extension SignallingCore {
     mutating func makeServer(
         _ request: Message, _ datagram: Span<UInt8>, _ key: ServerTransactionKey, _ arrival: Arrival
     ) -> ServerRecord.Handle {
+        let isReliable = arrival.source.isReliable
         let machine: ServerRecord.Machine =
             request.method == .invite
-            ? .invite(InviteServerTransaction(timers: settings.timers, reliable: false))
-            : .nonInvite(NonInviteServerTransaction(timers: settings.timers, reliable: false))
+            ? .invite(InviteServerTransaction(timers: settings.timers, reliable: isReliable))
+            : .nonInvite(NonInviteServerTransaction(timers: settings.timers, reliable: isReliable))
         let destination = responseDestination(of: request, in: datagram, source: arrival.source)
         let handle = servers.take {
             ServerRecord(
