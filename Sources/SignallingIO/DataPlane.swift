@@ -8,8 +8,9 @@ import Synchronization
 // spreads datagrams and connections over the sockets of one address by their source and port (SO_REUSEPORT). Each
 // `Worker` is one thread with a `SignallingCore`, a timer wheel, connections and buffers of its own (`WorkerLoop`): it
 // waits, pins one routing snapshot for the batch, receives up to 64 datagrams a socket or what one connection has,
-// fires due timers and sends what came of it. What is for another worker goes through that one's `Mailbox`; status changes go through the worker's `TransitionRing` to
-// the one observer thread; counts are published ten times a second. Nothing else is shared, and no worker ever waits
+// fires due timers and sends what came of it. What is for another worker goes through that one's `Mailbox`; status
+// changes go through the worker's `TransitionRing` to the one observer thread; counts are published ten times a second.
+// Which worker has which connection stands in the `StreamDirectory`. Nothing else is shared, and no worker ever waits
 // for anything but its sockets.
 
 /// The signalling of a process: its workers, their sockets, and the way of what they see to the rest.
@@ -63,12 +64,14 @@ package final class DataPlane: Sendable {
         // system allows no more, connections past what it allows are refused and counted.
         if listeners.contains(where: { $0.bound.transport == .tcp }) { csig_raise_descriptor_limit() }
         let streamLimits = settings.streams.share(of: count)
+        let directory = count > 1 ? StreamDirectory() : nil
         var workers: [Worker] = []
         for (number, sockets) in sockets.enumerated() {
             let settings = settings.worker(number, of: count, listeners)
             workers.append(
                 try Worker(
-                    settings: settings, cell: cell, table: table, sockets: sockets, streamLimits: streamLimits))
+                    settings: settings, cell: cell, table: table, sockets: sockets, streamLimits: streamLimits,
+                    directory: directory))
         }
         (self.listeners, self.workers, self.onFault) = (listeners, workers, onFault)
         observer = try Observer(onTransitions)

@@ -81,15 +81,20 @@ extension StreamTable {
         connections[slot].phase = phase
         connections[slot].descriptor = descriptor
         slots[key] = slot
+        directory?._withUnsafeGuaranteedRef { $0.enter(key, of: worker) }
         liveCount += 1
         return slot
     }
 
     /// Opens a connection without waiting for it; nil, and noted, when that can't be.
-    mutating func open(_ key: StreamConnection.Key, _ counters: inout SignallingIOCounters) -> Int? {
+    ///
+    /// - Parameter isForOther: for a request of another worker.
+    mutating func open(
+        _ key: StreamConnection.Key, isForOther: Bool, _ counters: inout SignallingIOCounters
+    ) -> Int? {
         guard connectingCount < limits.connectingCount, liveCount < limits.connectionCount else {
             counters.streamsNotOpened &+= 1
-            unreachable.append(key)
+            unreachable.append(Unreachable(key: key, concernsAll: isForOther))
             return nil
         }
         let bound = sockets[Int(key.listener.index)].bound
@@ -98,7 +103,7 @@ extension StreamTable {
         let descriptor = csig_connect(&from, &to)
         guard descriptor >= 0 else {
             counters.streamsNotOpened &+= 1
-            unreachable.append(key)
+            unreachable.append(Unreachable(key: key, concernsAll: isForOther))
             return nil
         }
         let slot = makeConnection(descriptor, key, .connecting)

@@ -15,7 +15,12 @@ extension StreamTable {
             let first = actions.datagrams[index]
             let key = StreamConnection.Key(listener: first.listener, peer: first.destination)
             let head = UnsafeBufferPointer(rebasing: bytes[first.start..<first.start + first.count])
-            guard let slot = connection(key, for: head, &counters) else {
+            if connection(key, for: head) == nil, let owner = owner(of: key) {
+                elsewhere.append(Elsewhere(worker: owner, index: index))
+                index += 1
+                continue
+            }
+            guard let slot = connection(key, orOpenedFor: head, isForOther: false, &counters) else {
                 index += 1
                 continue
             }
@@ -32,25 +37,46 @@ extension StreamTable {
         }
     }
 
-    /// The connection that a message goes by. A request opens one where there is none; a response has the connection
-    /// of its request or goes nowhere: what its Via names, we do not connect to (RFC 3261 section 18.2.2 would).
+    /// Sends a message of another worker, which found that we have the connection.
+    mutating func sendForOther(
+        _ message: UnsafeBufferPointer<UInt8>, _ key: StreamConnection.Key, _ counters: inout SignallingIOCounters
+    ) {
+        guard let slot = connection(key, orOpenedFor: message, isForOther: true, &counters) else { return }
+        connections[slot].servesOthers = true
+        note(message, slot, &counters)
+        write(message, slot, &counters)
+    }
+
+    /// The worker that has the connection that a message goes by, where we have none: a request within a dialog comes to
+    /// any worker, and so does a CANCEL by another connection than its INVITE's, whose answer leaves by its own.
+    private func owner(of key: StreamConnection.Key) -> UInt8? {
+        let owner = directory?._withUnsafeGuaranteedRef { $0.owner(of: key) }
+        return owner == worker ? nil : owner
+    }
+
+    /// The connection that a message can go by. One whose peer sends no more, or whose messages we read no more, is
+    /// good for responses alone.
+    private func connection(_ key: StreamConnection.Key, for message: UnsafeBufferPointer<UInt8>) -> Int? {
+        guard let slot = slots[key] else { return nil }
+        switch connections[slot].phase {
+        case .open, .connecting: return slot
+        case .halfClosed, .ending: return StreamMessage.isResponse(message) ? slot : nil
+        case .free: return nil
+        }
+    }
+
+    /// The same, or a new one for a request. A response has the connection of its request or goes nowhere: what its Via
+    /// names, we do not connect to (RFC 3261 section 18.2.2 would).
     private mutating func connection(
-        _ key: StreamConnection.Key, for message: UnsafeBufferPointer<UInt8>,
+        _ key: StreamConnection.Key, orOpenedFor message: UnsafeBufferPointer<UInt8>, isForOther: Bool,
         _ counters: inout SignallingIOCounters
     ) -> Int? {
-        let isResponse = StreamMessage.isResponse(message)
-        if let slot = slots[key] {
-            switch connections[slot].phase {
-            case .open, .connecting: return slot
-            case .halfClosed, .ending: if isResponse { return slot }
-            case .free: break
-            }
-        }
-        if isResponse {
+        if let slot = connection(key, for: message) { return slot }
+        guard !StreamMessage.isResponse(message) else {
             counters.streamUndeliverable &+= 1
             return nil
         }
-        return open(key, &counters)
+        return open(key, isForOther: isForOther, &counters)
     }
 
     private mutating func note(

@@ -16,6 +16,20 @@ struct StreamTable: ~Copyable {
     /// Why a connection has gone.
     enum Ending { case byPeer, idle, slowSender, slowReader, unframed, failed }
 
+    /// A destination that could not be reached.
+    struct Unreachable: BitwiseCopyable {
+        let key: StreamConnection.Key
+        /// Transactions of other workers may wait for it.
+        let concernsAll: Bool
+    }
+
+    /// A message for a peer whose connection another worker has.
+    struct Elsewhere: BitwiseCopyable {
+        let worker: UInt8
+        /// Which of the actions' datagrams.
+        let index: Int
+    }
+
     /// What lies at hand of a connection's input. The bytes are lent until the next call.
     struct Input {
         /// False: the head of a message whose end can't be told.
@@ -32,6 +46,9 @@ struct StreamTable: ~Copyable {
     let epoll: Int32
     let sockets: [ListenerSocket]  // by listener number
     let limits: StreamLimits
+    let worker: UInt8
+    /// Kept alive by whoever runs the loop; nil: there is no other worker.
+    let directory: Unmanaged<StreamDirectory>?
     /// What is sent in this turn counts as sent at this time.
     var now: Instant
 
@@ -43,7 +60,9 @@ struct StreamTable: ~Copyable {
     var liveCount = 0
     var connectingCount = 0
     /// Destinations whose connection failed or went, and of which the core was not told yet.
-    var unreachable: [StreamConnection.Key] = []
+    var unreachable: [Unreachable] = []
+    /// Messages that other workers are to send.
+    var elsewhere: [Elsewhere] = []
     /// Listening sockets that are left alone until the next sweep, since no descriptor is to be had.
     var hasPaused = false
     /// Given up for a moment to take, and close, a connection for which there is no descriptor.
@@ -57,8 +76,12 @@ struct StreamTable: ~Copyable {
     private var inputCount = 0
 
     /// A table without a connection.
-    init(epoll: Int32, sockets: [ListenerSocket], limits: StreamLimits, now: Instant) {
+    init(
+        epoll: Int32, sockets: [ListenerSocket], limits: StreamLimits, worker: UInt8,
+        directory: Unmanaged<StreamDirectory>?, now: Instant
+    ) {
         (self.epoll, self.sockets, self.limits, self.now, sweptAt) = (epoll, sockets, limits, now, now)
+        (self.worker, self.directory) = (worker, directory)
         scratch = .allocate(capacity: Self.inputBytes)
         spare = sockets.contains { $0.isStream } ? csig_eventfd_create() : -1
     }
@@ -186,6 +209,7 @@ struct StreamTable: ~Copyable {
         guard connections[slot].phase == .open else { return }
         connections[slot].received.removeAll(&memory)
         connections[slot].phase = .ending
+        leaveDirectory(slot)
         connections[slot].receivedAt = now
         if connections[slot].waiting.isEmpty { csig_end_sending(connections[slot].descriptor) }
     }
@@ -201,6 +225,7 @@ struct StreamTable: ~Copyable {
         connections[slot].phase = .halfClosed
         connections[slot].receivedAt = now
         connections[slot].received.removeAll(&memory)
+        leaveDirectory(slot)
         if connections[slot].isDone {
             close(slot, .byPeer, &counters)
         } else {
@@ -242,6 +267,7 @@ struct StreamTable: ~Copyable {
         connections[slot].received.removeAll(&memory)
         connections[slot].waiting.removeAll(&memory)
         let key = connections[slot].key
+        leaveDirectory(slot)
         if slots[key] == slot { slots[key] = nil }
         if connections[slot].isAccepted, let others = sourceCounts[key.peer.address] {
             sourceCounts[key.peer.address] = others > 1 ? others - 1 : nil
@@ -254,11 +280,19 @@ struct StreamTable: ~Copyable {
 
     private mutating func noteUnreachable(_ slot: Int) {
         let key = connections[slot].key
-        if slots[key] == slot { unreachable.append(key) }
+        guard slots[key] == slot else { return }
+        unreachable.append(Unreachable(key: key, concernsAll: connections[slot].servesOthers))
     }
 
     /// Takes one destination whose connection is gone, to tell the core.
-    mutating func takeUnreachable() -> StreamConnection.Key? { unreachable.popLast() }
+    mutating func takeUnreachable() -> Unreachable? { unreachable.popLast() }
+
+    /// Another worker has no more use for this connection. One with the same peer that came later stays.
+    private func leaveDirectory(_ slot: Int) {
+        let key = connections[slot].key
+        guard slots[key] == slot else { return }
+        directory?._withUnsafeGuaranteedRef { $0.leave(key, of: worker) }
+    }
 
     private func count(_ ending: Ending, _ counters: inout SignallingIOCounters) {
         switch ending {

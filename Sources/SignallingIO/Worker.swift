@@ -21,6 +21,8 @@ final class Worker: Sendable {
     /// One socket a listener.
     let sockets: [ListenerSocket]
     let streamLimits: StreamLimits
+    /// Shared by all workers; nil: there is one only.
+    let directory: StreamDirectory?
     let mailbox: Mailbox
     let wakeUp: WakeUp
     let transitions = TransitionRing()
@@ -33,13 +35,13 @@ final class Worker: Sendable {
 
     init(
         settings: SignallingSettings, cell: SnapshotCell, table: GatewayInformationTable, sockets: [ListenerSocket],
-        streamLimits: StreamLimits
+        streamLimits: StreamLimits, directory: StreamDirectory?
     ) throws(SocketError) {
         guard let reader = cell.makeReader() else {
             throw SocketError(nil, reason: "the routing snapshot has no place for another worker")
         }
         (self.settings, self.table, self.sockets) = (settings, table, sockets)
-        self.streamLimits = streamLimits
+        (self.streamLimits, self.directory) = (streamLimits, directory)
         self.reader = Mutex(consume reader)
         mailbox = Mailbox()
         wakeUp = try WakeUp()

@@ -61,7 +61,9 @@ struct WorkerLoop: ~Copyable {
         events = .allocate(capacity: Self.eventLimitCount)
         let now = clock.now
         wheel = TimerWheel(now: now)
-        streams = StreamTable(epoll: epoll, sockets: worker.sockets, limits: worker.streamLimits, now: now)
+        streams = StreamTable(
+            epoll: epoll, sockets: worker.sockets, limits: worker.streamLimits, worker: worker.settings.worker,
+            directory: worker.directory.map { .passUnretained($0) }, now: now)
         core = SignallingCore(settings: worker.settings, table: worker.table, now: now, into: &actions)
         publishedAt = now
     }
@@ -207,11 +209,15 @@ struct WorkerLoop: ~Copyable {
         origin: UInt8, to worker: UInt8
     ) {
         guard Int(worker) < mailboxes.count else { return }
-        let isIn = mailboxes[Int(worker)]._withUnsafeGuaranteedRef {
-            $0.put(kind, address, listener, datagram, origin: origin)
-        }
-        if !isIn { counters.mailboxFullDropped &+= 1 }
+        if !put(kind, address, listener, datagram, origin: origin, to: worker) { counters.mailboxFullDropped &+= 1 }
         toWake |= 1 << UInt64(worker)
+    }
+
+    private func put(
+        _ kind: Mailbox.Kind, _ address: TransportAddress, _ listener: ListenerNumber, _ datagram: Span<UInt8>,
+        origin: UInt8, to worker: UInt8
+    ) -> Bool {
+        mailboxes[Int(worker)]._withUnsafeGuaranteedRef { $0.put(kind, address, listener, datagram, origin: origin) }
     }
 
     private mutating func openMailbox(_ snapshot: borrowing PinnedSnapshot, _ now: Instant) {
@@ -233,6 +239,11 @@ struct WorkerLoop: ~Copyable {
                     case .transportFailure:
                         core.transportFailed(
                             to: letter.address, on: letter.listener, snapshot: snapshot, now: now, into: &actions)
+                    case .outgoing:
+                        datagram.withUnsafeBufferPointer {
+                            let key = StreamConnection.Key(listener: letter.listener, peer: letter.address)
+                            streams.sendForOther($0, key, &counters)
+                        }
                     }
                 }
             }
@@ -245,6 +256,7 @@ struct WorkerLoop: ~Copyable {
     /// Carries out what the core said, and clears it.
     private mutating func carryOut() {
         outbox.send(actions, over: &streams, &counters)
+        passOnElsewhere()
         for timer in actions.timers { wheel.arm(at: timer.at, timer.token) }
         if !actions.transitions.isEmpty {
             for transition in actions.transitions where !shared.transitions.put(transition) {
@@ -255,26 +267,44 @@ struct WorkerLoop: ~Copyable {
         actions.removeAll()
     }
 
+    /// Passes messages to the workers that have the connection that they go by.
+    private mutating func passOnElsewhere() {
+        for other in streams.elsewhere {
+            let datagram = actions.datagrams[other.index]
+            let isIn = put(
+                .outgoing, datagram.destination, datagram.listener,
+                actions.bytes.bytes.span.extracting(datagram.start..<datagram.start + datagram.count),
+                origin: shared.settings.worker, to: other.worker)
+            if !isIn { counters.mailboxFullDropped &+= 1 }
+            toWake |= 1 << UInt64(other.worker)
+        }
+        streams.elsewhere.removeAll(keepingCapacity: true)
+    }
+
     /// Tells the core of destinations that can't be reached, and the neighbours where ICMP told this socket by
     /// chance. What the core does next may fail in turn; what is left over after some rounds comes in the next turn.
     private mutating func reportFailures(_ snapshot: borrowing PinnedSnapshot, _ now: Instant) {
         for _ in 0..<Self.failureRoundLimitCount {
             guard !outbox.unreachable.isEmpty || !streams.unreachable.isEmpty else { return }
             while let failed = streams.takeUnreachable() {
-                core.transportFailed(
-                    to: failed.peer, on: failed.listener, snapshot: snapshot, now: now, into: &actions)
+                fail(failed.key.peer, failed.key.listener, concernsAll: failed.concernsAll, snapshot, now)
             }
             while let failed = outbox.takeUnreachable() {
-                core.transportFailed(
-                    to: failed.destination, on: failed.listener, snapshot: snapshot, now: now, into: &actions)
-                guard failed.concernsAll else { continue }
-                for worker in 0..<shared.settings.workerCount where worker != shared.settings.worker {
-                    pass(
-                        .transportFailure, failed.destination, failed.listener, Span(),
-                        origin: shared.settings.worker, to: worker)
-                }
+                fail(failed.destination, failed.listener, concernsAll: failed.concernsAll, snapshot, now)
             }
             carryOut()
+        }
+    }
+
+    private mutating func fail(
+        _ destination: TransportAddress, _ listener: ListenerNumber, concernsAll: Bool,
+        _ snapshot: borrowing PinnedSnapshot, _ now: Instant
+    ) {
+        core.transportFailed(to: destination, on: listener, snapshot: snapshot, now: now, into: &actions)
+        guard concernsAll else { return }
+        for worker in 0..<shared.settings.workerCount where worker != shared.settings.worker {
+            pass(
+                .transportFailure, destination, listener, Span(), origin: shared.settings.worker, to: worker)
         }
     }
 
