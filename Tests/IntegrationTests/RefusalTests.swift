@@ -36,7 +36,7 @@ extension IntegrationTests {
                 try expect(try tandem.put("gateways/gw1", "{}"), 422, "invalid", names: ["/uri"])
                 try expect(
                     try tandem.put("gateways/gw1", #"{"uri":"sip:192.0.2.1;transport=tls"}"#), 422, "invalid",
-                    names: ["/uri", "tcp"])
+                    names: ["/uri", "tls"])
                 try expect(
                     try tandem.put("gateways/gw1", #"{"uri":"sips:192.0.2.1"}"#), 422, "invalid",
                     names: ["/uri", "sips"])
