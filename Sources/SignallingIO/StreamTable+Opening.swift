@@ -19,28 +19,31 @@ extension StreamTable {
             switch -result {
             case EAGAIN: return
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-                counters.streamsRefusedDescriptors &+= 1
-                guard refuseWithSpare(listener) else {
-                    // Left in epoll, the connection that waits would wake us for ever.
-                    csig_epoll_want(
-                        epoll, sockets[listener].descriptor, sockets[listener].tag(listener), false, false)
-                    hasPaused = true
-                    return
+                // The kernel says so before it looks whether a connection waits at all.
+                let refused = refuseWithSpare(listener)
+                if refused >= 0 {
+                    counters.streamsRefusedDescriptors &+= 1
+                    continue
                 }
+                if -refused == EAGAIN { return }
+                // Left in epoll, the connection that waits would wake us for ever.
+                csig_epoll_want(epoll, sockets[listener].descriptor, sockets[listener].tag(listener), false, false)
+                hasPaused = true
+                return
             default: continue  // that connection has gone before we came
             }
         }
     }
 
-    /// Takes and closes a connection that there is no descriptor for, so that its peer knows.
-    private mutating func refuseWithSpare(_ listener: Int) -> Bool {
-        guard spare >= 0 else { return false }
+    /// Takes and closes a connection that there is no descriptor for, so that its peer knows. Negative: an errno.
+    private mutating func refuseWithSpare(_ listener: Int) -> Int32 {
+        guard spare >= 0 else { return -EMFILE }
         csig_close(spare)
         var peer = csig_address()
         let result = csig_accept(sockets[listener].descriptor, &peer)
         if result >= 0 { csig_close(result) }
         spare = csig_eventfd_create()
-        return result >= 0
+        return result
     }
 
     private mutating func admit(
