@@ -47,8 +47,8 @@ extension StreamTable {
         write(message, slot, &counters)
     }
 
-    /// The worker that has the connection that a message goes by, where we have none: a request within a dialog comes to
-    /// any worker, and so does a CANCEL by another connection than its INVITE's, whose answer leaves by its own.
+    /// The worker that has the connection that a message goes by, where we have none: a request within a dialog comes
+    /// to any worker, and so does a CANCEL by another connection than its INVITE's, whose answer leaves by its own.
     private func owner(of key: StreamConnection.Key) -> UInt8? {
         let owner = directory?._withUnsafeGuaranteedRef { $0.owner(of: key) }
         return owner == worker ? nil : owner

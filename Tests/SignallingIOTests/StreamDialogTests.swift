@@ -81,6 +81,25 @@ import Testing
         #expect(fixture.plane.counters().io.streamsOpened == 0)
     }
 
+    @Test func `a CANCEL by another connection finds its INVITE, and its answer leaves by its own`() throws {
+        let gateway = try TestPeer()
+        let fixture = try fixture([gateway.address])
+        let server = fixture.proxyOverTCP
+        for turn in 0..<8 {
+            let (caller, other) = (try StreamPeer(to: server), try StreamPeer(to: server))
+            let invite = caller.request("INVITE", "4420", callID: "cancel-\(turn)", to: server)
+            caller.send(invite)
+            let ringing = try gateway.receive("INVITE")
+            try gateway.answer("180 Ringing", to: ringing)
+            _ = try caller.receive("SIP/2.0 180")
+            other.send(invite.replacing("INVITE sip", with: "CANCEL sip").replacing("1 INVITE", with: "1 CANCEL"))
+            #expect(try other.receive("SIP/2.0").hasPrefix("SIP/2.0 200"))
+            try gateway.answer("200 OK", to: try gateway.receive("CANCEL"))
+            try gateway.answer("487 Request Terminated", to: ringing)
+            _ = try caller.receive("SIP/2.0 487")
+        }
+    }
+
     @Test func `a Contact where the caller listens is connected to, and that connection is used again`() throws {
         let gateway = try TestPeer()
         let fixture = try fixture([gateway.address], workerCount: 1)
