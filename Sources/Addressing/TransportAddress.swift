@@ -15,6 +15,10 @@ package struct TransportAddress: Hashable, Sendable, BitwiseCopyable {
     package init(_ transport: Transport, _ address: IPAddress, port: UInt16) {
         (self.transport, self.address, self.port) = (transport, address, port)
     }
+
+    /// True when the transport loses nothing by itself: transactions over it send nothing again (RFC 3261 section 17).
+    @inlinable
+    package var isReliable: Bool { transport != .udp }
 }
 
 extension TransportAddress: CustomStringConvertible {

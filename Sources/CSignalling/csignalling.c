@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -14,11 +15,17 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { socket_buffer_bytes = 8 << 20 };
+enum {
+    socket_buffer_bytes = 8 << 20,
+    stream_buffer_bytes = 256 << 10,
+    stream_backlog_count = 1024,
+    stream_unacknowledged_milliseconds = 30000,
+};
 
 // MARK: clocks and processors
 
@@ -122,7 +129,7 @@ int csig_udp_bind(const csig_address *address, bool is_further) {
     return descriptor;
 }
 
-int csig_udp_port(int socket) {
+int csig_bound_port(int socket) {
     struct sockaddr_storage storage;
     socklen_t length = sizeof storage;
     if (getsockname(socket, (struct sockaddr *)&storage, &length) < 0) return -errno;
@@ -132,6 +139,104 @@ int csig_udp_port(int socket) {
 }
 
 int csig_close(int descriptor) { return close(descriptor) < 0 ? -errno : 0; }
+
+// MARK: streams
+
+static int listen_tcp(int socket, const csig_address *address, bool is_further) {
+    struct sockaddr_storage storage;
+    socklen_t length = to_socket_address(address, &storage);
+    if (address->is_ipv6 && set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0) return -errno;
+    // Connections of an earlier process that wait for their end don't keep the port; another listener does.
+    if (set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1) < 0) return -errno;
+    if (is_further && set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1) < 0) return -errno;
+    if (bind(socket, (struct sockaddr *)&storage, length) < 0) return -errno;
+    if (!is_further && set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1) < 0) return -errno;
+    // What connections inherit. A fixed size keeps what the kernel holds for a slow reader within bounds.
+    if (set_option(socket, SOL_SOCKET, SO_SNDBUF, stream_buffer_bytes) < 0) return -errno;
+    if (listen(socket, stream_backlog_count) < 0) return -errno;
+    return 0;
+}
+
+int csig_tcp_listen(const csig_address *address, bool is_further) {
+    int family = address->is_ipv6 ? AF_INET6 : AF_INET;
+    int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (descriptor < 0) return -errno;
+    int result = listen_tcp(descriptor, address, is_further);
+    if (result < 0) {
+        close(descriptor);
+        return result;
+    }
+    return descriptor;
+}
+
+static void prepare_stream(int socket) {
+    // None of these failing makes a connection useless.
+    set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, stream_unacknowledged_milliseconds);
+}
+
+int csig_accept(int listener, csig_address *peer) {
+    struct sockaddr_storage storage = {0};
+    socklen_t length = sizeof storage;
+    int descriptor = accept4(listener, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor < 0) return -errno;
+    from_socket_address(&storage, peer);
+    prepare_stream(descriptor);
+    return descriptor;
+}
+
+int csig_connect(const csig_address *from, const csig_address *to) {
+    int family = to->is_ipv6 ? AF_INET6 : AF_INET;
+    int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (descriptor < 0) return -errno;
+    prepare_stream(descriptor);
+    set_option(descriptor, SOL_SOCKET, SO_SNDBUF, stream_buffer_bytes);
+    struct sockaddr_storage storage;
+    socklen_t length = to_socket_address(from, &storage);
+    // The port is chosen when it connects, so that one port may serve connections to several peers.
+    set_option(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    int result = bind(descriptor, (struct sockaddr *)&storage, length);
+    if (result == 0) {
+        length = to_socket_address(to, &storage);
+        result = connect(descriptor, (struct sockaddr *)&storage, length);
+    }
+    if (result < 0 && errno != EINPROGRESS) {
+        result = -errno;
+        close(descriptor);
+        return result;
+    }
+    return descriptor;
+}
+
+int csig_take_error(int socket) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0) return -errno;
+    return -error;
+}
+
+int csig_stream_receive(int socket, uint8_t *bytes, size_t limit_bytes) {
+    ssize_t count = recv(socket, bytes, limit_bytes, MSG_DONTWAIT);
+    if (count >= 0) return (int)count;
+    return errno == EINTR ? -EAGAIN : -errno;
+}
+
+int csig_stream_send(int socket, const uint8_t *bytes, size_t length_bytes) {
+    ssize_t count;
+    do {
+        count = send(socket, bytes, length_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (count < 0 && errno == EINTR);
+    return count < 0 ? -errno : (int)count;
+}
+
+int csig_end_sending(int socket) { return shutdown(socket, SHUT_WR) < 0 ? -errno : 0; }
+
+int csig_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
 
 // MARK: receiving
 
@@ -258,7 +363,12 @@ int csig_epoll_add(int epoll, int descriptor, uint32_t tag) {
 }
 
 int csig_epoll_want_writing(int epoll, int descriptor, uint32_t tag, bool wants_writing) {
-    return control(epoll, EPOLL_CTL_MOD, descriptor, tag, wants_writing ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    return csig_epoll_want(epoll, descriptor, tag, true, wants_writing);
+}
+
+int csig_epoll_want(int epoll, int descriptor, uint32_t tag, bool wants_reading, bool wants_writing) {
+    uint32_t interest = (wants_reading ? EPOLLIN : 0u) | (wants_writing ? EPOLLOUT : 0u);
+    return control(epoll, EPOLL_CTL_MOD, descriptor, tag, interest);
 }
 
 int csig_epoll_wait(int epoll, csig_event *events, int limit, int timeout_milliseconds) {
@@ -270,7 +380,7 @@ int csig_epoll_wait(int epoll, csig_event *events, int limit, int timeout_millis
         events[index].tag = ready[index].data.u32;
         events[index].is_readable = (ready[index].events & EPOLLIN) != 0;
         events[index].is_writable = (ready[index].events & EPOLLOUT) != 0;
-        events[index].has_error = (ready[index].events & EPOLLERR) != 0;
+        events[index].has_error = (ready[index].events & (EPOLLERR | EPOLLHUP)) != 0;
     }
     return count;
 }

@@ -1,7 +1,7 @@
 import Addressing
 import SIPMessage
 
-/// What a gateway's URI says about where to send, as far as it is built: UDP to an IP address.
+/// What a gateway's URI says about where to send, as far as it is built: UDP or TCP to an IP address.
 struct GatewayAddress {
     /// Why a URI is not taken.
     struct Unfit: Error {
@@ -40,7 +40,7 @@ struct GatewayAddress {
         guard !address.isUnspecified, !address.isMulticast else {
             throw Unfit(reason: "no address of one gateway")
         }
-        self.address = TransportAddress(.udp, address, port: uri.port ?? 5060)
+        self.address = TransportAddress(uri.transport ?? .udp, address, port: uri.port ?? 5060)
         requestURISuffix = "@" + String(decoding: bytes[uri.host.lowerBound...], as: UTF8.self)
     }
 
@@ -48,7 +48,7 @@ struct GatewayAddress {
     private static func check(parameters: ArraySlice<UInt8>) throws(Unfit) {
         for part in String(decoding: parameters, as: UTF8.self).lowercased().split(separator: ";") {
             switch part {
-            case "transport=udp", "user=phone": continue
+            case "transport=udp", "transport=tcp", "user=phone": continue
             case _ where part.hasPrefix("transport="): throw Unfit(reason: "\(part) is \(notBuilt)")
             default: throw Unfit(reason: "the URI parameter \(part) is \(notBuilt)")
             }

@@ -31,7 +31,8 @@ package struct ProbeRequest {
         let identity = hash.finish()
         output.append("OPTIONS sip:")
         output.append(hostPort: gateway)
-        output.append(" SIP/2.0\r\nVia: SIP/2.0/UDP ")
+        if gateway.transport == .tcp { output.append(";transport=tcp") }
+        output.append(advertised.transport == .tcp ? " SIP/2.0\r\nVia: SIP/2.0/TCP " : " SIP/2.0\r\nVia: SIP/2.0/UDP ")
         output.append(hostPort: advertised)
         output.append(";rport;branch=")
         branch.write(into: &output, key: branchKey)

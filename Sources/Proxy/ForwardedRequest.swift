@@ -154,13 +154,14 @@ package struct ForwardedRequest {
     ) {
         output.append("Record-Route: <sip:")
         output.append(hostPort: address)
+        if address.transport == .tcp { output.append(";transport=tcp") }
         output.append(";lr;m=")
         output.append(hex: mark, digits: 16)
         output.append(">\r\n")
     }
 
     private func writeVia(into output: inout OutputBuffer) {
-        output.append("Via: SIP/2.0/UDP ")
+        output.append(advertised.transport == .tcp ? "Via: SIP/2.0/TCP " : "Via: SIP/2.0/UDP ")
         output.append(hostPort: advertised)
         if let loopMark {
             output.append(";l=")

@@ -38,8 +38,8 @@ package enum RouteMark {
         return hash.finish()
     }
 
-    /// Sixteen lower-case digits.
-    static func hexadecimal(_ datagram: Span<UInt8>, _ range: ByteRange) -> UInt64? {
+    /// The number that a mark or a tag of ours says; nil when it is not sixteen digits in lower case.
+    package static func hexadecimal(_ datagram: Span<UInt8>, _ range: ByteRange) -> UInt64? {
         guard range.count == 16 else { return nil }
         var value: UInt64 = 0
         for index in range.lowerBound..<range.upperBound {

@@ -25,6 +25,11 @@ package struct MalformedMessage: Error, Equatable {
     /// Bytes from the start of the datagram.
     package let offset: Int
 
+    /// What the stream says of a message that is well-formed but for that (RFC 3261 section 18.3).
+    package static func withoutContentLength(headBytes: Int) -> MalformedMessage {
+        MalformedMessage(rule: .missing(.contentLength), offset: headBytes)
+    }
+
     /// The status code of the answer where one may be given: 400 or 505.
     package var status: Int { rule == .version ? 505 : 400 }
 
@@ -52,6 +57,7 @@ package struct MalformedMessage: Error, Equatable {
         case .to: "Missing To"
         case .callID: "Missing Call-ID"
         case .cSeq: "Missing CSeq"
+        case .contentLength: "Missing Content-Length"
         default: "Missing Header Field"
         }
     }

@@ -139,13 +139,15 @@ package struct Via: Sendable, BitwiseCopyable {
     }
 }
 
-/// Where the responses to a request go: back to the address that it came from; the port is that of the source when the
-/// sender asked for it with `rport` (RFC 3581), else that of sent-by (RFC 3261 section 18.2.2).
+/// Where the responses to a request go: back to the address that it came from; over a stream by the connection that it
+/// came by, else the port is that of the source when the sender asked for it with `rport` (RFC 3581), else that of
+/// sent-by (RFC 3261 section 18.2.2).
 ///
 /// `maddr` is not followed: it would let whoever writes a Via choose where we send.
 package func responseDestination(
     of request: Message, in datagram: Span<UInt8>, source: TransportAddress
 ) -> TransportAddress {
+    guard source.transport == .udp else { return source }
     let port = request.topVia.responsePort == .absent ? request.topVia.sentByPort ?? 5060 : source.port
     return TransportAddress(source.transport, source.address, port: port)
 }

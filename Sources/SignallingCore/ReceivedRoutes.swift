@@ -139,9 +139,10 @@ struct ReceivedRoutes {
     }
 
     private static func address(of uri: SIPURI, _ datagram: Span<UInt8>) -> TransportAddress? {
-        guard uri.scheme == .sip, uri.transport ?? .udp == .udp else { return nil }
+        let transport = uri.transport ?? .udp
+        guard uri.scheme == .sip, transport != .tls else { return nil }
         let address = maddr(of: uri, datagram) ?? uri.address
-        return address.map { TransportAddress(.udp, $0, port: uri.port ?? 5060) }
+        return address.map { TransportAddress(transport, $0, port: uri.port ?? 5060) }
     }
 
     /// Sent to "no address", a datagram reaches this very host; sent to ourselves, it goes round until its Max-Forwards

@@ -82,11 +82,11 @@ extension SignallingCore {
             ? .invite(
                 InviteClientTransaction(
                     resendLimit: Int(timing.resendLimit), responseTimeout: timing.responseTimeout,
-                    timers: settings.timers, reliable: false))
+                    timers: settings.timers, reliable: destination.isReliable))
             : .nonInvite(
                 NonInviteClientTransaction(
                     resendLimit: Int(timing.resendLimit), responseTimeout: timing.responseTimeout,
-                    timers: settings.timers, reliable: false))
+                    timers: settings.timers, reliable: destination.isReliable))
         let handle = takeClient(machine, .attempt(context, target: target), destination, egress)
         contexts[context].clients.append(handle)
         contexts[context].liveClientCount += 1
@@ -196,7 +196,8 @@ extension SignallingCore {
     mutating func startCancel(_ handle: ClientRecord.Handle, _ now: Instant, _ actions: inout SignallingActions) {
         guard clients.contains(handle), clients[handle].cancel == nil else { return }
         clients[handle].cancel = NonInviteClientTransaction(
-            resendLimit: 10, responseTimeout: settings.timers.t1 * 64, timers: settings.timers, reliable: false)
+            resendLimit: 10, responseTimeout: settings.timers.t1 * 64, timers: settings.timers,
+            reliable: clients[handle].destination.isReliable)
         driveCancel(handle, .start, now, &actions)
         drive(handle, invite: .cancel, nonInvite: nil, now, &actions)
     }

@@ -2,11 +2,13 @@ import SIPMessage
 
 // OPTIONS to ourselves (RFC 3261 section 11).
 extension SignallingCore {
-    /// An OPTIONS without a user part in its Request-URI asks us, not someone behind us.
+    /// An OPTIONS without a user part in its Request-URI asks us, not someone behind us. One by a scheme that nobody
+    /// here knows is for nobody here (416).
     func isForUs(_ request: Message, _ datagram: Span<UInt8>) -> Bool {
         guard request.method == .options, request.toTag == nil else { return false }
         do {
-            return try SIPURI.parse(datagram, request.requestURI).userinfo == nil
+            let uri = try SIPURI.parse(datagram, request.requestURI)
+            return uri.userinfo == nil && uri.scheme != .other
         } catch {
             return false
         }

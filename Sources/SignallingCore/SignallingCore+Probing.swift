@@ -17,7 +17,7 @@ extension SignallingCore {
         guard let gateway else { return }
         let machine = NonInviteClientTransaction(
             resendLimit: settings.probing.resendLimit, responseTimeout: settings.probing.timeout,
-            timers: settings.timers, reliable: false)
+            timers: settings.timers, reliable: gateway.address.isReliable)
         let egress = egress(to: gateway.address, preferring: nil)
         let handle = takeClient(
             .nonInvite(machine),

@@ -84,7 +84,8 @@ extension SignallingCore {
                 &actions)
             return
         }
-        let isForNumber = isForwardable && request.toTag != nil && !request.has(.route)
+        let isForNumber =
+            isForwardable && request.toTag != nil && !request.has(.route) && !hasOwnTag(request, datagram)
         if isForNumber, isFirst(arrival), forwardByNumber(request, datagram, arrival, snapshot, &actions) {
             // It may also be the ACK of a refusal, whose INVITE another worker has. Only when all were asked would we
             // know, and the BYE might be first: it does both, and a gateway drops an ACK too many.

@@ -1,4 +1,5 @@
 import Addressing
+import Proxy
 import Routing
 import SIPMessage
 import SIPTransaction
@@ -19,10 +20,11 @@ extension SignallingCore {
     mutating func makeServer(
         _ request: Message, _ datagram: Span<UInt8>, _ key: ServerTransactionKey, _ arrival: Arrival
     ) -> ServerRecord.Handle {
+        let isReliable = arrival.source.isReliable
         let machine: ServerRecord.Machine =
             request.method == .invite
-            ? .invite(InviteServerTransaction(timers: settings.timers, reliable: false))
-            : .nonInvite(NonInviteServerTransaction(timers: settings.timers, reliable: false))
+            ? .invite(InviteServerTransaction(timers: settings.timers, reliable: isReliable))
+            : .nonInvite(NonInviteServerTransaction(timers: settings.timers, reliable: isReliable))
         let destination = responseDestination(of: request, in: datagram, source: arrival.source)
         let handle = servers.take {
             ServerRecord(
@@ -169,5 +171,11 @@ extension SignallingCore {
         hash.update(datagram, request.from)
         hash.update(UInt64(request.cSeqNumber))
         return hash.finish()
+    }
+
+    /// True when an ACK is for an answer of our own, also for one that was given without a transaction (§8.2.7).
+    func hasOwnTag(_ request: Message, _ datagram: Span<UInt8>) -> Bool {
+        guard let tag = request.toTag.flatMap({ RouteMark.hexadecimal(datagram, $0) }) else { return false }
+        return tag ^ ownTag(request, datagram) == 0
     }
 }

@@ -111,6 +111,26 @@ package struct SignallingCore: ~Copyable {
         }
     }
 
+    /// Takes in the head of a message whose end a stream does not tell: without a Content-Length, with one that can't
+    /// be believed, or too long. A request is answered 400 where that can be, a response is discarded (RFC 3261
+    /// section 18.3); nothing else is done.
+    package mutating func receiveUnframed(
+        _ head: Span<UInt8>, from source: TransportAddress, on listener: ListenerNumber,
+        snapshot: borrowing PinnedSnapshot, now: Instant, into actions: inout SignallingActions
+    ) {
+        var message = Message()
+        swap(&message, &receivedMessage)
+        defer { swap(&message, &receivedMessage) }
+        var reason = MalformedMessage.withoutContentLength(headBytes: head.count)
+        do {
+            try message.parse(head)
+        } catch {
+            reason = error
+        }
+        let arrival = Arrival(source: source, listener: listener, now: now)
+        refuseMalformed(message, head, arrival, reason, snapshot, &actions)
+    }
+
     /// A timer's instant has come. A stale one changes nothing.
     package mutating func fire(
         _ token: TimerToken, snapshot: borrowing PinnedSnapshot, now: Instant, into actions: inout SignallingActions
@@ -137,8 +157,8 @@ package struct SignallingCore: ~Copyable {
         }
     }
 
-    /// A datagram to `destination` could not be delivered: an ICMP error, or the send itself failed. Every transaction
-    /// that still waits for a first response from there fails at once.
+    /// A message to `destination` could not be delivered: an ICMP error, a connection that broke, or the send itself
+    /// failed. Every transaction that still waits for a first response from there fails at once.
     package mutating func transportFailed(
         to destination: TransportAddress, on listener: ListenerNumber, snapshot: borrowing PinnedSnapshot, now: Instant,
         into actions: inout SignallingActions
@@ -166,7 +186,11 @@ package struct SignallingCore: ~Copyable {
                 && candidate.bound.address.family == destination.address.family
         }
         if let listener, fits(settings.listeners[Int(listener.index)]) { return listener }
-        let index = settings.listeners.firstIndex { $0.role == .proxy && fits($0) }
+        // The same address with the other transport first: what reaches that one reaches its neighbour.
+        let beside = listener.map { settings.listeners[Int($0.index)].bound.address }
+        let index =
+            settings.listeners.firstIndex { $0.role == .proxy && $0.bound.address == beside && fits($0) }
+            ?? settings.listeners.firstIndex { $0.role == .proxy && fits($0) }
         return index.map { ListenerNumber(UInt8(truncatingIfNeeded: $0)) }
     }
 }

@@ -1,19 +1,22 @@
 import Addressing
+import CSignalling
 package import Routing
 package import SignallingCore
 import Synchronization
 
 // How this room works. `DataPlane` binds every socket, one a listener and worker, before any thread runs; the kernel
-// spreads datagrams over the sockets of one address by their source and port (SO_REUSEPORT). Each `Worker` is one
-// thread with a `SignallingCore`, a timer wheel and buffers of its own (`WorkerLoop`): it waits, pins one routing
-// snapshot for the batch, receives up to 64 datagrams a socket, fires due timers and sends what came of it. What is
-// for another worker goes through that one's `Mailbox`; status changes go through the worker's `TransitionRing` to
-// the one observer thread; counts are published ten times a second. Nothing else is shared, and no worker ever waits
+// spreads datagrams and connections over the sockets of one address by their source and port (SO_REUSEPORT). Each
+// `Worker` is one thread with a `SignallingCore`, a timer wheel, connections and buffers of its own (`WorkerLoop`): it
+// waits, pins one routing snapshot for the batch, receives up to 64 datagrams a socket or what one connection has,
+// fires due timers and sends what came of it. What is for another worker goes through that one's `Mailbox`; status
+// changes go through the worker's `TransitionRing` to the one observer thread; counts are published ten times a second.
+// Which worker has which connection stands in the `StreamDirectory`. Nothing else is shared, and no worker ever waits
 // for anything but its sockets.
 
 /// The signalling of a process: its workers, their sockets, and the way of what they see to the rest.
 package final class DataPlane: Sendable {
-    /// What was really bound, in the order of the settings; ports that were left open are filled in.
+    /// What was really bound, in the order of the settings, each transport for itself; ports that were left open are
+    /// filled in.
     package let listeners: [SignallingSettings.Listener]
     /// How many workers there are.
     package var workerCount: Int { workers.count }
@@ -38,27 +41,37 @@ package final class DataPlane: Sendable {
         onTransitions: @escaping @Sendable ([StatusTransition]) -> Void,
         onFault: @escaping @Sendable (String) -> Void
     ) throws(SocketError) {
-        guard (1...255).contains(settings.listeners.count) else {
-            throw SocketError(nil, reason: "\(settings.listeners.count) addresses to listen on; 1 to 255 can be")
+        let addressCount = settings.listeners.reduce(0) { $0 + ($1.isAlsoOverTCP ? 2 : 1) }
+        guard (1...255).contains(addressCount) else {
+            throw SocketError(nil, reason: "\(addressCount) addresses to listen on; 1 to 255 can be")
         }
         let count = settings.effectiveWorkerCount
         var listeners: [SignallingSettings.Listener] = []
-        var sockets = Array(repeating: [UDPSocket](), count: count)
+        var sockets = Array(repeating: [ListenerSocket](), count: count)
         for listener in settings.listeners {
             try Self.check(listener)
-            let first = try UDPSocket(listener.address)
-            sockets[0].append(first)
-            for worker in 1..<max(1, count) { sockets[worker].append(try UDPSocket(first.bound, isFurther: true)) }
-            let advertised = listener.advertised ?? first.bound.address
-            listeners.append(
-                .init(
-                    role: listener.role, bound: first.bound,
-                    advertised: TransportAddress(.udp, advertised, port: first.bound.port)))
+            for first in try ListenerSocket.bind(listener) {
+                sockets[0].append(first)
+                for worker in 1..<max(1, count) { sockets[worker].append(try first.further()) }
+                let (bound, advertised) = (first.bound, listener.advertised ?? first.bound.address)
+                listeners.append(
+                    .init(
+                        role: listener.role, bound: bound,
+                        advertised: TransportAddress(bound.transport, advertised, port: bound.port)))
+            }
         }
+        // A connection is a descriptor, and the usual first limit on those is far below ours on connections. Where the
+        // system allows no more, connections past what it allows are refused and counted.
+        if listeners.contains(where: { $0.bound.transport == .tcp }) { csig_raise_descriptor_limit() }
+        let streamLimits = settings.streams.share(of: count)
+        let directory = count > 1 ? StreamDirectory() : nil
         var workers: [Worker] = []
         for (number, sockets) in sockets.enumerated() {
             let settings = settings.worker(number, of: count, listeners)
-            workers.append(try Worker(settings: settings, cell: cell, table: table, sockets: sockets))
+            workers.append(
+                try Worker(
+                    settings: settings, cell: cell, table: table, sockets: sockets, streamLimits: streamLimits,
+                    directory: directory))
         }
         (self.listeners, self.workers, self.onFault) = (listeners, workers, onFault)
         observer = try Observer(onTransitions)
@@ -68,7 +81,6 @@ package final class DataPlane: Sendable {
 
     private static func check(_ listener: DataPlaneSettings.Listener) throws(SocketError) {
         let address = listener.address
-        guard address.transport == .udp else { throw SocketError(address, reason: "only udp is built so far") }
         guard !address.address.isUnspecified || listener.advertised.map({ !$0.isUnspecified }) ?? false else {
             throw SocketError(
                 address, reason: "every interface is bound, so --advertise must name the address that others reach")
@@ -124,6 +136,11 @@ package final class DataPlane: Sendable {
     /// How many transactions and response contexts are alive, probes among them, up to 100 ms ago.
     package var transactionCount: Int {
         workers.reduce(0) { $0 + $1.published.withLock { $0.transactionCount } }
+    }
+
+    /// How many connections are open or being opened, up to 100 ms ago.
+    package var connectionCount: Int {
+        workers.reduce(0) { $0 + $1.published.withLock { $0.connectionCount } }
     }
 
     /// The counts of all workers together, up to 100 ms ago.

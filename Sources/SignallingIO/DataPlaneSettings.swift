@@ -9,14 +9,20 @@ package struct DataPlaneSettings: Sendable {
     package struct Listener: Sendable {
         /// What it is for.
         package let role: SignallingSettings.Role
-        /// What to bind: UDP; port 0: any free one; an unspecified address: every interface.
+        /// What to bind: UDP or TCP; port 0: any free one; an unspecified address: every interface.
         package let address: TransportAddress
+        /// Whether TCP is listened to at the same address and port as well, as RFC 3261 section 18.2.1 asks for.
+        package let isAlsoOverTCP: Bool
         /// The address that stands in our Via and Record-Route; nil: the bound one. A must for an unspecified address.
         package let advertised: IPAddress?
 
         /// A listener of its parts.
-        package init(role: SignallingSettings.Role, address: TransportAddress, advertised: IPAddress? = nil) {
-            (self.role, self.address, self.advertised) = (role, address, advertised)
+        package init(
+            role: SignallingSettings.Role, address: TransportAddress, isAlsoOverTCP: Bool = false,
+            advertised: IPAddress? = nil
+        ) {
+            (self.role, self.address, self.isAlsoOverTCP) = (role, address, isAlsoOverTCP)
+            self.advertised = advertised
         }
     }
 
@@ -41,6 +47,8 @@ package struct DataPlaneSettings: Sendable {
     package var probing = ProbeSettings()
     /// More calls than this that look for a gateway or ring, in the whole process: new ones get 503.
     package var callLimitCount = 200_000
+    /// What bounds connections.
+    package var streams = StreamLimits()
 
     /// Settings for the given listeners; all else has its default.
     package init(listeners: [Listener], routeSecret: KeyedHash.Key, serverName: String) {

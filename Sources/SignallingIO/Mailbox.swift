@@ -2,16 +2,17 @@ import Addressing
 import SignallingCore
 import Synchronization
 
-/// What other workers pass to one worker: datagrams whose transaction it has, and destinations that can't be reached.
+/// What other workers pass to one worker: messages whose transaction it has, destinations that can't be reached, and
+/// messages for a peer whose connection it has.
 /// Any thread puts in, the owner takes out, nobody waits; when it is full, what comes is refused.
 ///
 /// A bounded queue of places with a turn each (after D. Vyukov): a place whose turn is n may be filled as the n-th, one
 /// whose turn is n + 1 may be emptied as the n-th, and emptying sets its turn to n + capacity.
 final class Mailbox: @unchecked Sendable {
     /// What lies in a place.
-    enum Kind: UInt8, BitwiseCopyable { case datagram, transportFailure }
+    enum Kind: UInt8, BitwiseCopyable { case datagram, transportFailure, outgoing }
 
-    /// The place's content beside the bytes: the source of the datagram, or the destination that can't be reached.
+    /// The place's content beside the bytes: the source of the message, or the destination.
     struct Letter: BitwiseCopyable {
         let kind: Kind
         let address: TransportAddress

@@ -21,15 +21,18 @@ struct Outbox: ~Copyable {
     private(set) var unreachable: [Unreachable] = []
 
     private let descriptors: [Int32]  // by listener number
+    private let isStream: [Bool]  // by listener number
     private let epoll: Int32
     private let batch: OpaquePointer
     private var destinations: [TransportAddress]  // of the batch
     private let backlogs: UnsafeMutablePointer<SendBacklog>  // by listener number
 
     /// An outbox over a worker's sockets. Nil when there is no memory.
-    init?(descriptors: [Int32], epoll: Int32) {
+    init?(sockets: [ListenerSocket], epoll: Int32) {
         guard let batch = csig_send_batch_create() else { return nil }
-        (self.batch, self.descriptors, self.epoll) = (batch, descriptors, epoll)
+        descriptors = sockets.map(\.descriptor)
+        isStream = sockets.map(\.isStream)
+        (self.batch, self.epoll) = (batch, epoll)
         let nowhere = TransportAddress(.udp, IPAddress(ipv4: 0), port: 0)
         destinations = Array(repeating: nowhere, count: csig_batch_count)
         backlogs = .allocate(capacity: descriptors.count)
@@ -43,13 +46,22 @@ struct Outbox: ~Copyable {
         backlogs.deallocate()
     }
 
-    /// Sends all datagrams of the actions, in order within each listener.
-    mutating func send(_ actions: borrowing SignallingActions, _ counters: inout SignallingIOCounters) {
+    /// Sends all datagrams of the actions, in order within each listener; those of stream listeners over streams.
+    mutating func send(
+        _ actions: borrowing SignallingActions, over streams: inout StreamTable,
+        _ counters: inout SignallingIOCounters
+    ) {
         guard !actions.datagrams.isEmpty else { return }
         actions.bytes.bytes.withUnsafeBufferPointer { bytes in
             var index = 0
             while index < actions.datagrams.count {
                 let listener = Int(actions.datagrams[index].listener.index)
+                guard !isStream[listener] else {
+                    let end = Self.endOfRun(from: index, actions)
+                    streams.send(index..<end, of: actions, bytes, &counters)
+                    index = end
+                    continue
+                }
                 var count = 0
                 while index + count < actions.datagrams.count, count < csig_batch_count,
                     Int(actions.datagrams[index + count].listener.index) == listener
@@ -69,6 +81,15 @@ struct Outbox: ~Copyable {
                 index += count
             }
         }
+    }
+
+    /// Where datagrams for another listener begin.
+    private static func endOfRun(from start: Int, _ actions: borrowing SignallingActions) -> Int {
+        var end = start + 1
+        while end < actions.datagrams.count, actions.datagrams[end].listener == actions.datagrams[start].listener {
+            end += 1
+        }
+        return end
     }
 
     /// Sends what waited for room in this listener's socket.

@@ -13,7 +13,7 @@ final class UDPSocket: Sendable {
         var wanted = csig_address(address)
         let result = csig_udp_bind(&wanted, isFurther)
         guard result >= 0 else { throw SocketError(address, result: result) }
-        let portResult = csig_udp_port(result)
+        let portResult = csig_bound_port(result)
         guard let port = UInt16(exactly: portResult), port > 0 else {
             csig_close(result)
             throw SocketError(address, result: portResult)
@@ -32,10 +32,13 @@ extension csig_address {
             is_ipv6: address.address.family == .ipv6)
     }
 
-    /// The address as our value; of UDP, since nothing else is read through the shim.
-    var udp: TransportAddress {
-        let address =
-            is_ipv6 ? IPAddress(ipv6High: high, low: low) : IPAddress(ipv4: UInt32(truncatingIfNeeded: low))
-        return TransportAddress(.udp, address, port: port)
+    /// The address as our value, of UDP.
+    var udp: TransportAddress { TransportAddress(.udp, ipAddress, port: port) }
+
+    /// The address as our value, of TCP.
+    var tcp: TransportAddress { TransportAddress(.tcp, ipAddress, port: port) }
+
+    private var ipAddress: IPAddress {
+        is_ipv6 ? IPAddress(ipv6High: high, low: low) : IPAddress(ipv4: UInt32(truncatingIfNeeded: low))
     }
 }

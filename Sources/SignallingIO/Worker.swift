@@ -12,13 +12,17 @@ final class Worker: Sendable {
         var io = SignallingIOCounters()
         var callCount = 0
         var transactionCount = 0
+        var connectionCount = 0
         var isDraining = false
     }
 
     let settings: SignallingSettings
     let table: GatewayInformationTable
     /// One socket a listener.
-    let sockets: [UDPSocket]
+    let sockets: [ListenerSocket]
+    let streamLimits: StreamLimits
+    /// Shared by all workers; nil: there is one only.
+    let directory: StreamDirectory?
     let mailbox: Mailbox
     let wakeUp: WakeUp
     let transitions = TransitionRing()
@@ -30,12 +34,14 @@ final class Worker: Sendable {
     private let reader: Mutex<SnapshotCell.Reader?>
 
     init(
-        settings: SignallingSettings, cell: SnapshotCell, table: GatewayInformationTable, sockets: [UDPSocket]
+        settings: SignallingSettings, cell: SnapshotCell, table: GatewayInformationTable, sockets: [ListenerSocket],
+        streamLimits: StreamLimits, directory: StreamDirectory?
     ) throws(SocketError) {
         guard let reader = cell.makeReader() else {
             throw SocketError(nil, reason: "the routing snapshot has no place for another worker")
         }
         (self.settings, self.table, self.sockets) = (settings, table, sockets)
+        (self.streamLimits, self.directory) = (streamLimits, directory)
         self.reader = Mutex(consume reader)
         mailbox = Mailbox()
         wakeUp = try WakeUp()

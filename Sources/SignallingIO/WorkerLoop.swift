@@ -1,6 +1,7 @@
 import Addressing
 import CSignalling
 import Routing
+import SIPMessage
 import SignallingCore
 import Synchronization
 import Time
@@ -15,6 +16,8 @@ struct WorkerLoop: ~Copyable {
     private static let letterLimitCount = 256
     private static let timerLimitCount = 1024
     private static let failureRoundLimitCount = 8
+    /// What came of one stream's input waits for the others' no longer when it is so much.
+    private static let heldLimitBytes = 65_536
     private static let publishInterval = Duration.milliseconds(100)
 
     private let shared: Worker
@@ -32,6 +35,7 @@ struct WorkerLoop: ~Copyable {
     private var actions = SignallingActions()
     private var wheel: TimerWheel
     private var outbox: Outbox
+    private var streams: StreamTable
     private var counters = SignallingIOCounters()
     /// A bit for each worker that has got letters in this turn.
     private var toWake: UInt64 = 0
@@ -43,8 +47,8 @@ struct WorkerLoop: ~Copyable {
     init?(_ worker: Worker, neighbours: [Worker], observer: Observer) {
         let epoll = csig_epoll_create()
         let descriptors = worker.sockets.map(\.descriptor)
-        guard epoll >= 0, Self.watch(epoll, descriptors, worker.wakeUp.descriptor),
-            let outbox = Outbox(descriptors: descriptors, epoll: epoll), let batch = csig_receive_batch_create()
+        guard epoll >= 0, Self.watch(epoll, worker.sockets, worker.wakeUp.descriptor),
+            let outbox = Outbox(sockets: worker.sockets, epoll: epoll), let batch = csig_receive_batch_create()
         else {
             if epoll >= 0 { csig_close(epoll) }
             return nil
@@ -57,6 +61,9 @@ struct WorkerLoop: ~Copyable {
         events = .allocate(capacity: Self.eventLimitCount)
         let now = clock.now
         wheel = TimerWheel(now: now)
+        streams = StreamTable(
+            epoll: epoll, sockets: worker.sockets, limits: worker.streamLimits, worker: worker.settings.worker,
+            directory: worker.directory.map { .passUnretained($0) }, now: now)
         core = SignallingCore(settings: worker.settings, table: worker.table, now: now, into: &actions)
         publishedAt = now
     }
@@ -67,9 +74,9 @@ struct WorkerLoop: ~Copyable {
         events.deallocate()
     }
 
-    private static func watch(_ epoll: Int32, _ descriptors: [Int32], _ wakeUp: Int32) -> Bool {
-        for (index, descriptor) in descriptors.enumerated()
-        where csig_epoll_add(epoll, descriptor, UInt32(truncatingIfNeeded: index)) < 0 {
+    private static func watch(_ epoll: Int32, _ sockets: [ListenerSocket], _ wakeUp: Int32) -> Bool {
+        for (index, socket) in sockets.enumerated()
+        where csig_epoll_add(epoll, socket.descriptor, socket.tag(index)) < 0 {
             return false
         }
         return csig_epoll_add(epoll, wakeUp, wakeTag) >= 0
@@ -102,10 +109,15 @@ struct WorkerLoop: ~Copyable {
             publishedAt = now + .seconds(-1)
             hasUnpublished = true
         }
+        streams.now = now
         for index in 0..<eventCount {
             let event = events[index]
             guard event.tag != Self.wakeTag else {
                 shared.wakeUp.clear()
+                continue
+            }
+            guard !StreamTag.isStream(event.tag) else {
+                if streams.take(event, &counters) { workOffStream(&reader, now) }
                 continue
             }
             let listener = ListenerNumber(UInt8(truncatingIfNeeded: event.tag))
@@ -120,6 +132,7 @@ struct WorkerLoop: ~Copyable {
         let fired = reader.withSnapshot { snapshot in
             openMailbox(snapshot, now)
             let fired = fireTimers(snapshot, now)
+            if let due = streams.nextSweep, due <= now, streams.sweep(&counters) { hasUnpublished = true }
             carryOut()
             reportFailures(snapshot, now)
             return fired
@@ -166,17 +179,45 @@ struct WorkerLoop: ~Copyable {
         }
     }
 
+    /// Gives the messages of one connection's input to the core, one after the other.
+    private mutating func workOffStream(_ reader: inout SnapshotCell.Reader, _ now: Instant) {
+        let isUsable = reader.withSnapshot { snapshot in
+            while let input = streams.nextInput(&counters) {
+                let message = Span(_unsafeElements: input.bytes)
+                guard input.isWhole else {
+                    core.receiveUnframed(
+                        message, from: input.peer, on: input.listener, snapshot: snapshot, now: now, into: &actions)
+                    return false
+                }
+                let own = shared.settings.worker
+                core.receive(
+                    message, from: input.peer, on: input.listener, origin: own, snapshot: snapshot, now: now,
+                    into: &actions)
+                guard let worker = actions.handOver else { continue }
+                actions.handOver = nil
+                pass(.datagram, input.peer, input.listener, message, origin: own, to: worker)
+            }
+            return true
+        }
+        if !isUsable || actions.bytes.count > Self.heldLimitBytes { carryOut() }
+        if !isUsable { streams.endReading(&counters) }
+    }
+
     /// Puts a letter into another worker's mailbox.
     private mutating func pass(
         _ kind: Mailbox.Kind, _ address: TransportAddress, _ listener: ListenerNumber, _ datagram: Span<UInt8>,
         origin: UInt8, to worker: UInt8
     ) {
         guard Int(worker) < mailboxes.count else { return }
-        let isIn = mailboxes[Int(worker)]._withUnsafeGuaranteedRef {
-            $0.put(kind, address, listener, datagram, origin: origin)
-        }
-        if !isIn { counters.mailboxFullDropped &+= 1 }
+        if !put(kind, address, listener, datagram, origin: origin, to: worker) { counters.mailboxFullDropped &+= 1 }
         toWake |= 1 << UInt64(worker)
+    }
+
+    private func put(
+        _ kind: Mailbox.Kind, _ address: TransportAddress, _ listener: ListenerNumber, _ datagram: Span<UInt8>,
+        origin: UInt8, to worker: UInt8
+    ) -> Bool {
+        mailboxes[Int(worker)]._withUnsafeGuaranteedRef { $0.put(kind, address, listener, datagram, origin: origin) }
     }
 
     private mutating func openMailbox(_ snapshot: borrowing PinnedSnapshot, _ now: Instant) {
@@ -198,6 +239,11 @@ struct WorkerLoop: ~Copyable {
                     case .transportFailure:
                         core.transportFailed(
                             to: letter.address, on: letter.listener, snapshot: snapshot, now: now, into: &actions)
+                    case .outgoing:
+                        datagram.withUnsafeBufferPointer {
+                            let key = StreamConnection.Key(listener: letter.listener, peer: letter.address)
+                            streams.sendForOther($0, key, &counters)
+                        }
                     }
                 }
             }
@@ -209,7 +255,8 @@ struct WorkerLoop: ~Copyable {
 
     /// Carries out what the core said, and clears it.
     private mutating func carryOut() {
-        outbox.send(actions, &counters)
+        outbox.send(actions, over: &streams, &counters)
+        passOnElsewhere()
         for timer in actions.timers { wheel.arm(at: timer.at, timer.token) }
         if !actions.transitions.isEmpty {
             for transition in actions.transitions where !shared.transitions.put(transition) {
@@ -220,22 +267,44 @@ struct WorkerLoop: ~Copyable {
         actions.removeAll()
     }
 
+    /// Passes messages to the workers that have the connection that they go by.
+    private mutating func passOnElsewhere() {
+        for other in streams.elsewhere {
+            let datagram = actions.datagrams[other.index]
+            let isIn = put(
+                .outgoing, datagram.destination, datagram.listener,
+                actions.bytes.bytes.span.extracting(datagram.start..<datagram.start + datagram.count),
+                origin: shared.settings.worker, to: other.worker)
+            if !isIn { counters.mailboxFullDropped &+= 1 }
+            toWake |= 1 << UInt64(other.worker)
+        }
+        streams.elsewhere.removeAll(keepingCapacity: true)
+    }
+
     /// Tells the core of destinations that can't be reached, and the neighbours where ICMP told this socket by
     /// chance. What the core does next may fail in turn; what is left over after some rounds comes in the next turn.
     private mutating func reportFailures(_ snapshot: borrowing PinnedSnapshot, _ now: Instant) {
         for _ in 0..<Self.failureRoundLimitCount {
-            guard !outbox.unreachable.isEmpty else { return }
+            guard !outbox.unreachable.isEmpty || !streams.unreachable.isEmpty else { return }
+            while let failed = streams.takeUnreachable() {
+                fail(failed.key.peer, failed.key.listener, concernsAll: failed.concernsAll, snapshot, now)
+            }
             while let failed = outbox.takeUnreachable() {
-                core.transportFailed(
-                    to: failed.destination, on: failed.listener, snapshot: snapshot, now: now, into: &actions)
-                guard failed.concernsAll else { continue }
-                for worker in 0..<shared.settings.workerCount where worker != shared.settings.worker {
-                    pass(
-                        .transportFailure, failed.destination, failed.listener, Span(),
-                        origin: shared.settings.worker, to: worker)
-                }
+                fail(failed.destination, failed.listener, concernsAll: failed.concernsAll, snapshot, now)
             }
             carryOut()
+        }
+    }
+
+    private mutating func fail(
+        _ destination: TransportAddress, _ listener: ListenerNumber, concernsAll: Bool,
+        _ snapshot: borrowing PinnedSnapshot, _ now: Instant
+    ) {
+        core.transportFailed(to: destination, on: listener, snapshot: snapshot, now: now, into: &actions)
+        guard concernsAll else { return }
+        for worker in 0..<shared.settings.workerCount where worker != shared.settings.worker {
+            pass(
+                .transportFailure, destination, listener, Span(), origin: shared.settings.worker, to: worker)
         }
     }
 
@@ -251,15 +320,17 @@ struct WorkerLoop: ~Copyable {
         guard hasUnpublished, now >= publishedAt + Self.publishInterval else { return }
         let numbers = Worker.Numbers(
             signalling: core.counters, io: counters, callCount: core.callCount,
-            transactionCount: core.liveCount + core.clientCount, isDraining: isDraining)
+            transactionCount: core.liveCount + core.clientCount, connectionCount: streams.liveCount,
+            isDraining: isDraining)
         shared.published.withLock { $0 = numbers }
         (publishedAt, hasUnpublished) = (now, false)
     }
 
     /// How long nothing is to be done, as far as is known.
     private func timeoutMilliseconds(_ now: Instant) -> Int32 {
-        guard outbox.unreachable.isEmpty else { return 0 }
+        guard outbox.unreachable.isEmpty, streams.unreachable.isEmpty else { return 0 }
         var until = wheel.nextDue
+        if let sweep = streams.nextSweep { until = min(until ?? sweep, sweep) }
         if hasUnpublished {
             until = min(until ?? publishedAt + Self.publishInterval, publishedAt + Self.publishInterval)
         }

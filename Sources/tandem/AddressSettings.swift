@@ -29,28 +29,35 @@ struct APIAddress: CustomStringConvertible {
     var description: String { address.hostPort }
 }
 
-/// `udp:127.0.0.1:5060`, `udp:[::1]:5060`; port 0 means any free one.
+/// `127.0.0.1:5060`: UDP and TCP at one port, as RFC 3261 section 18.2.1 asks for; `udp:127.0.0.1:5060`,
+/// `tcp:[::1]:5060`: that one alone. Port 0 means any free one.
 struct SIPAddress: CustomStringConvertible {
     let address: TransportAddress
+    let isAlsoOverTCP: Bool
 
-    static let standardProxy = SIPAddress(TransportAddress(.udp, .loopback, port: 5060))
-    static let standardRedirect = SIPAddress(TransportAddress(.udp, .loopback, port: 5070))
+    static let standardProxy = SIPAddress(TransportAddress(.udp, .loopback, port: 5060), isAlsoOverTCP: true)
+    static let standardRedirect = SIPAddress(TransportAddress(.udp, .loopback, port: 5070), isAlsoOverTCP: true)
 
-    private init(_ address: TransportAddress) { self.address = address }
+    private init(_ address: TransportAddress, isAlsoOverTCP: Bool = false) {
+        (self.address, self.isAlsoOverTCP) = (address, isAlsoOverTCP)
+    }
 
     /// Throws what would be accepted.
     init(setting text: String) throws(ValidationError) {
-        let accepted = "udp:, an IP address and a port are accepted, as udp:127.0.0.1:5060 or udp:[::1]:5060"
+        let accepted =
+            "an IP address and a port are accepted, with udp: or tcp: before them for that one alone, "
+            + "as 127.0.0.1:5060, udp:127.0.0.1:5060 or tcp:[::1]:5060"
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts[0] != "tcp", parts[0] != "tls" else {
-            throw ValidationError("\(parts[0]) is not built yet in this version; \(accepted)")
+        guard parts[0] != "tls" else { throw ValidationError("tls is not built yet in this version; \(accepted)") }
+        let transport: TransportAddress.Transport? = parts[0] == "udp" ? .udp : parts[0] == "tcp" ? .tcp : nil
+        let hostPort = transport == nil ? text : String(parts.last ?? "")
+        guard let address = TransportAddress(transport ?? .udp, hostPort: hostPort) else {
+            throw ValidationError(accepted)
         }
-        guard parts.count == 2, parts[0] == "udp", let address = TransportAddress(.udp, hostPort: String(parts[1]))
-        else { throw ValidationError(accepted) }
-        self.init(address)
+        self.init(address, isAlsoOverTCP: transport == nil)
     }
 
-    var description: String { "\(address)" }
+    var description: String { isAlsoOverTCP ? address.hostPort : "\(address)" }
 }
 
 /// An IP address that peers can reach.

@@ -14,6 +14,9 @@ enum ProcessMetrics {
         }
         text.gauge("tandem_active_calls", "Calls that look for a gateway or ring.", value: Double(dataPlane.callCount))
         text.gauge(
+            "tandem_tcp_connections", "Connections that are open or being opened.",
+            value: Double(dataPlane.connectionCount))
+        text.gauge(
             "tandem_live_transactions", "Transactions and response contexts that are alive.",
             value: Double(dataPlane.transactionCount))
     }

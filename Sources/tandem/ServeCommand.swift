@@ -22,14 +22,14 @@ struct ServeCommand: ParsableCommand {
     var api = APIAddress.standard
     @Option(
         help: ArgumentHelp(
-            "Where the proxy listens; may be given several times. (default: \(SIPAddress.standardProxy))",
-            valueName: "udp:address:port"), transform: SIPAddress.init(setting:))
+            "Where the proxy listens, over UDP and TCP; udp: or tcp: before it: over that alone. May be given several "
+                + "times. (default: \(SIPAddress.standardProxy))",
+            valueName: "address:port"), transform: SIPAddress.init(setting:))
     var proxy: [SIPAddress] = []
     @Option(
         help: ArgumentHelp(
-            "Where the redirect server listens; may be given several times. "
-                + "(default: \(SIPAddress.standardRedirect))",
-            valueName: "udp:address:port"), transform: SIPAddress.init(setting:))
+            "Where the redirect server listens, as the proxy. (default: \(SIPAddress.standardRedirect))",
+            valueName: "address:port"), transform: SIPAddress.init(setting:))
     var redirect: [SIPAddress] = []
     @Option(
         help: ArgumentHelp(
@@ -51,8 +51,8 @@ struct ServeCommand: ParsableCommand {
         LineLogHandler.bootstrap(level: logLevel, format: logFormat)
         let settings = ServerSettings(
             databasePath: database, api: api.address,
-            proxies: (proxy.isEmpty ? [.standardProxy] : proxy).map(\.address),
-            redirects: (redirect.isEmpty ? [.standardRedirect] : redirect).map(\.address),
+            proxies: proxy.isEmpty ? [.standardProxy] : proxy,
+            redirects: redirect.isEmpty ? [.standardRedirect] : redirect,
             advertise: advertise?.address, workerCount: workers)
         try Server.run(settings)
     }

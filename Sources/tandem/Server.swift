@@ -16,17 +16,19 @@ import Time
 struct ServerSettings: Sendable {
     let databasePath: String
     let api: TransportAddress
-    let proxies: [TransportAddress]
-    let redirects: [TransportAddress]
+    let proxies: [SIPAddress]
+    let redirects: [SIPAddress]
     let advertise: IPAddress?
     let workerCount: Int?
 
     /// What is advertised is of one protocol, and means nothing on a listener of the other.
     func listener(
-        _ role: SignallingSettings.Role, _ address: TransportAddress
+        _ role: SignallingSettings.Role, _ setting: SIPAddress
     ) -> DataPlaneSettings.Listener {
-        let isSpoken = advertise?.family == address.address.family
-        return .init(role: role, address: address, advertised: isSpoken ? advertise : nil)
+        let isSpoken = advertise?.family == setting.address.address.family
+        return .init(
+            role: role, address: setting.address, isAlsoOverTCP: setting.isAlsoOverTCP,
+            advertised: isSpoken ? advertise : nil)
     }
 }
 

@@ -34,7 +34,7 @@ struct BadBody: Sendable, CustomTestStringConvertible {
         BadBody("gateways/g", #"{"uri":null}"#, "/uri", "required"),
         BadBody("gateways/g", #"{"uri":5060}"#, "/uri", "not a string"),
         uri("sips:192.0.2.1", "not built yet"), uri("h323:192.0.2.1", "not built yet"),
-        uri("sip:gw.example.com", "host name"), uri("sip:192.0.2.1;transport=tcp", "not built yet"),
+        uri("sip:gw.example.com", "host name"), uri("sip:192.0.2.1;transport=tls", "not built yet"),
         uri("sip:192.0.2.1;transport=sctp", "not built yet"), uri("sip:192.0.2.1;maddr=192.0.2.9", "maddr"),
         uri("sip:alice@192.0.2.1", "no user part"), uri("sip:192.0.2.1?subject=x", "no headers"),
         uri("tel:+44", "not a SIP URI"), uri("192.0.2.1", "not a SIP URI"), uri("sip:192.0.2.1:0", "not a SIP URI"),
@@ -168,6 +168,14 @@ struct BadBody: Sendable, CustomTestStringConvertible {
         let gateway = try #require(fixture.candidate.builder.gateways["g"])
         #expect(gateway.address.hostPort == "[2001:db8::1]:5060")
         #expect(gateway.requestURISuffix == "@[2001:db8::1];transport=udp")
+    }
+
+    @Test func `a gateway's transport is UDP, or TCP where its URI says so`() throws {
+        var fixture = try CandidateFixture()
+        _ = try fixture.take(try put("gateways/g", #"{"uri":"sip:192.0.2.1:5070;transport=TCP"}"#))
+        let gateway = try #require(fixture.candidate.builder.gateways["g"])
+        #expect("\(gateway.address)" == "tcp:192.0.2.1:5070")
+        #expect(gateway.requestURISuffix == "@192.0.2.1:5070;transport=TCP")
     }
 
     @Test func `what GET gave can be put back: read-only fields are ignored and nothing changes`() throws {

@@ -76,7 +76,7 @@ extension IntegrationTests {
             (["serve", "--workers", "-1"], "--workers"),
             (["serve", "--api", "nonsense"], "--api"),
             (["serve", "--api", "0.0.0.0:0"], "--admin-token-file"),
-            (["serve", "--proxy", "tcp:127.0.0.1:0"], "tcp is not built yet"),
+            (["serve", "--proxy", "sctp:127.0.0.1:0"], "udp: or tcp: before them"),
             (["serve", "--redirect", "tls:127.0.0.1:0"], "tls is not built yet"),
             (["backup"], "backup is not built yet"), (["restore", "--from", "x"], "restore is not built yet"),
             (["serve", "--admin-token-file", "x"], "--admin-token-file is not built yet"),

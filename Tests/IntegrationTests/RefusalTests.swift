@@ -35,8 +35,8 @@ extension IntegrationTests {
                     names: ["/max_calls"])
                 try expect(try tandem.put("gateways/gw1", "{}"), 422, "invalid", names: ["/uri"])
                 try expect(
-                    try tandem.put("gateways/gw1", #"{"uri":"sip:192.0.2.1;transport=tcp"}"#), 422, "invalid",
-                    names: ["/uri", "tcp"])
+                    try tandem.put("gateways/gw1", #"{"uri":"sip:192.0.2.1;transport=tls"}"#), 422, "invalid",
+                    names: ["/uri", "tls"])
                 try expect(
                     try tandem.put("gateways/gw1", #"{"uri":"sips:192.0.2.1"}"#), 422, "invalid",
                     names: ["/uri", "sips"])

@@ -99,6 +99,18 @@ import Time
         #expect(bench.worker.counters.strayAcknowledgements == 0)
     }
 
+    @Test func `the ACK of a refusal of our own goes no further, also where no transaction is left (§8.2.7)`() throws {
+        var bench = try Bench()
+        let invite = bench.request("INVITE").replacing("Content-Length: 0", with: "Content-Length: -1")
+        bench.receive(invite, from: bench.caller)
+        let answer = try #require(bench.look().first)
+        #expect(answer.kind == "400")
+        let tag = try #require(answer.first("To").split(separator: "tag=").last.map { String($0) })
+        bench.receive(bench.request("ACK", toTag: tag), from: bench.caller)
+        #expect(bench.look().isEmpty)
+        #expect(bench.worker.counters.strayAcknowledgements == 1)
+    }
+
     @Test func `without a route set nobody gets further than his number leads: strangers 403, no number 481`() throws {
         var bench = try Bench()
         for method in ["ACK", "BYE"] {

@@ -25,6 +25,8 @@ final class TestPeer {
 
     static let loopback = IPAddress(ipv4: 0x7F00_0001)
     static let anyPort = TransportAddress(.udp, loopback, port: 0)
+    /// Where a gateway stands that is never called.
+    static let nowhere = TransportAddress(.udp, loopback, port: 9)
 
     var address: TransportAddress { socket.bound }
 
@@ -81,15 +83,19 @@ final class TestPeer {
 
     /// Answers a request as a gateway does: the fields that a response copies, and a tag.
     func answer(_ status: String, to request: (text: String, source: TransportAddress)) throws {
+        let response = Self.response(status, to: request.text, contact: "sip:gateway@\(address.hostPort)")
+        try send(response, to: request.source)
+    }
+
+    /// A response of a gateway to a request.
+    static func response(_ status: String, to request: String, contact: String) -> String {
         var lines = ["SIP/2.0 \(status)"]
-        for line in request.text.split(separator: "\r\n") {
+        for line in request.split(separator: "\r\n") {
             let name = line.prefix { $0 != ":" }
             guard ["Via", "From", "To", "Call-ID", "CSeq", "Record-Route"].contains(name) else { continue }
-            lines.append(name == "To" ? line + ";tag=gateway" : String(line))
+            lines.append(name == "To" && !line.contains(";tag=") ? line + ";tag=gateway" : String(line))
         }
-        lines.append("Contact: <sip:gateway@\(address.hostPort)>")
-        lines.append("Content-Length: 0")
-        try send(lines.joined(separator: "\r\n") + "\r\n\r\n", to: request.source)
+        return (lines + ["Contact: <\(contact)>", "Content-Length: 0", "", ""]).joined(separator: "\r\n")
     }
 }
 
@@ -101,16 +107,25 @@ final class DataPlaneFixture {
     private(set) var slots: [GatewaySlot] = []
 
     var redirect: TransportAddress { plane.listeners[0].bound }
-    var proxy: TransportAddress { plane.listeners[1].bound }
+    var proxy: TransportAddress { plane.listeners[isAlsoOverTCP ? 2 : 1].bound }
+    var redirectOverTCP: TransportAddress { plane.listeners[1].bound }
+    var proxyOverTCP: TransportAddress { plane.listeners[3].bound }
+    private let isAlsoOverTCP: Bool
 
-    init(gateways: [TransportAddress], workerCount: Int = 2, address: TransportAddress = TestPeer.anyPort) throws {
+    /// - Parameter streams: Bounds on connections; nil: no TCP.
+    init(
+        gateways: [TransportAddress], workerCount: Int = 2, address: TransportAddress = TestPeer.anyPort,
+        streams: StreamLimits? = nil
+    ) throws {
+        isAlsoOverTCP = streams != nil
         var builder = SnapshotBuilder()
         let timing = GatewayTiming(responseTimeoutMilliseconds: 32_000, resendLimit: 0, holdSeconds: 60)
         for (index, gateway) in gateways.enumerated() {
             let isPut = builder.put(
                 Gateway(
                     id: "g\(index)", uri: "sip:\(gateway.hostPort)", address: gateway,
-                    requestURISuffix: "@\(gateway.hostPort)", timing: timing), in: table)
+                    requestURISuffix: "@\(gateway.hostPort)\(gateway.isReliable ? ";transport=tcp" : "")",
+                    timing: timing), in: table)
             #expect(isPut)
             slots.append(try #require(builder.slot(of: "g\(index)")))
         }
@@ -121,9 +136,11 @@ final class DataPlaneFixture {
         builder.put(IngressPeer(id: "loopback", networks: networks))
         var settings = DataPlaneSettings(
             listeners: [
-                .init(role: .redirect, address: address), .init(role: .proxy, address: address),
+                .init(role: .redirect, address: address, isAlsoOverTCP: isAlsoOverTCP),
+                .init(role: .proxy, address: address, isAlsoOverTCP: isAlsoOverTCP),
             ], routeSecret: KeyedHash.Key(1, 2), serverName: "tandem")
         settings.workerCount = workerCount
+        if let streams { settings.streams = streams }
         settings.probing.interval = .zero
         let log = TransitionLog()
         transitions = log

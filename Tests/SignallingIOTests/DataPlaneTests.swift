@@ -171,14 +171,6 @@ import Testing
         #expect(throws: Never.self) { try plane.start() }
     }
 
-    @Test func `only UDP is bound`() throws {
-        let settings = DataPlaneSettings(
-            listeners: [.init(role: .proxy, address: TransportAddress(.tcp, TestPeer.loopback, port: 0))],
-            routeSecret: KeyedHash.Key(1, 2), serverName: "tandem")
-        let error = #expect(throws: SocketError.self) { try Self.bind(settings) }
-        #expect(error?.description == "tcp:127.0.0.1:0: only udp is built so far")
-    }
-
     @Test(.enabled(if: Self.hasIPv6)) func `over IPv6 a call is redirected the same`() throws {
         let gateway = try TestPeer(Self.anyPortIPv6)
         let fixture = try DataPlaneFixture(gateways: [gateway.address], address: Self.anyPortIPv6)

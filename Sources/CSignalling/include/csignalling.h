@@ -29,8 +29,28 @@ int csig_processor_count(void);
 /// both sides would share it, and may be shared from then on; the others (`is_further`) join it.
 int csig_udp_bind(const csig_address *address, bool is_further);
 /// The port that a socket is bound to.
-int csig_udp_port(int socket);
+int csig_bound_port(int socket);
 int csig_close(int descriptor);
+
+// MARK: streams
+
+/// A listening, non-blocking TCP socket; `is_further` as for UDP. It shares a port with connections that an earlier
+/// process left behind, never with another listener.
+int csig_tcp_listen(const csig_address *address, bool is_further);
+/// Takes one connection that waits, non-blocking; -EAGAIN when there is none.
+int csig_accept(int listener, csig_address *peer);
+/// Begins a connection from an address (port 0: any) without waiting; it is made, or has failed, when it can be written.
+int csig_connect(const csig_address *from, const csig_address *to);
+/// Takes the error that waits at a socket: 0 for none.
+int csig_take_error(int socket);
+/// How many bytes came: 0 when the peer sends no more, -EAGAIN when there are none so far.
+int csig_stream_receive(int socket, uint8_t *bytes, size_t limit_bytes);
+/// How many bytes the kernel took; -EAGAIN when it has no room.
+int csig_stream_send(int socket, const uint8_t *bytes, size_t length_bytes);
+/// Tells the peer that nothing more comes.
+int csig_end_sending(int socket);
+/// Lets the process have as many descriptors as it may ask for.
+int csig_raise_descriptor_limit(void);
 
 enum { csig_batch_count = 64, csig_datagram_limit_bytes = 65535 };
 
@@ -80,6 +100,8 @@ int csig_epoll_create(void);
 /// Watches a descriptor for input and errors, and for room to write when asked; `tag` comes back with its events.
 int csig_epoll_add(int epoll, int descriptor, uint32_t tag);
 int csig_epoll_want_writing(int epoll, int descriptor, uint32_t tag, bool wants_writing);
+/// Watches for input and for room to write, each only where wanted; an error or a hang-up is told in any case.
+int csig_epoll_want(int epoll, int descriptor, uint32_t tag, bool wants_reading, bool wants_writing);
 
 typedef struct {
     uint32_t tag;

@@ -12,7 +12,7 @@ enum Sipp {
     /// Places calls one after another or at a rate, to the end of all.
     static func call(
         _ address: String, in folder: URL, count: Int, rate: Int = 20, scenario name: String = "caller",
-        number: String = "442071234567"
+        number: String = "442071234567", transport: String = "u1"
     ) throws -> SippCalls {
         let log = "caller-\(UUID().uuidString)"
         let messages = folder.appendingPathComponent("\(log).messages").path
@@ -21,7 +21,7 @@ enum Sipp {
             [
                 address, "-sf", scenario(name), "-i", "127.0.0.1", "-p", "\(try freePort())", "-s", number,
                 "-m", "\(count)", "-r", "\(rate)", "-nostdin", "-timeout", "30", "-trace_msg", "-message_file",
-                messages,
+                messages, "-t", transport, "-max_socket", "500",
             ], in: folder, output: log)
         let ending = try caller.waitForEnd(seconds: 45)
         return SippCalls(ending: ending, messages: text(at: messages))
@@ -58,7 +58,7 @@ final class SippGateway {
     private let process: ChildProcess
     private let messagesPath: String
 
-    init(_ name: String = "gateway", in folder: URL, port: UInt16? = nil) throws {
+    init(_ name: String = "gateway", in folder: URL, port: UInt16? = nil, isOverTCP: Bool = false) throws {
         self.port = try port ?? Sipp.freePort()
         let log = "\(name)-\(UUID().uuidString)"
         messagesPath = folder.appendingPathComponent("\(log).messages").path
@@ -67,10 +67,12 @@ final class SippGateway {
             "sipp",
             [
                 "-sf", Sipp.scenario(name), "-i", "127.0.0.1", "-p", "\(self.port)", "-bind_local", "-nostdin",
-                "-trace_msg", "-message_file", messagesPath,
+                "-trace_msg", "-message_file", messagesPath, "-t", isOverTCP ? "t1" : "u1",
             ] + silence, in: folder, output: log)
         let entry = String(format: ":%04X ", self.port)
-        guard eventually(within: 10, { Sipp.text(at: "/proc/net/udp").contains(entry) }), process.ending == nil else {
+        guard eventually(within: 10, { Sipp.text(at: "/proc/net/\(isOverTCP ? "tcp" : "udp")").contains(entry) }),
+            process.ending == nil
+        else {
             process.stop()
             throw HarnessError("sipp did not start: \(process.output.suffix(500))")
         }

@@ -192,3 +192,46 @@ final class HTTPConnection {
         received += buffer[..<count]
     }
 }
+
+/// One SIP connection from a loopback address.
+final class SIPConnection {
+    private let socket: Int32
+    private var received: [UInt8] = []
+    /// True when the other side sends no more.
+    private(set) var isEnded = false
+
+    init(to port: UInt16, from source: String = "127.0.0.1") throws {
+        let connected = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard connected >= 0, withAddress(source, port: 0, { bind(connected, $0, $1) }) == 0,
+            withAddress("127.0.0.1", port: port, { connect(connected, $0, $1) }) == 0
+        else { throw lastError("connect") }
+        socket = connected
+        setReceiveTimeout(socket, seconds: 5)
+    }
+
+    deinit { close(socket) }
+
+    func send(_ bytes: [UInt8]) throws {
+        guard Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
+            throw lastError("send")
+        }
+    }
+
+    /// The next message without its body that begins so; nil when none comes in five seconds, or the end does.
+    func receive(_ beginning: String) -> String? {
+        while true {
+            let text = String(decoding: received, as: UTF8.self)
+            if let end = text.range(of: "\r\n\r\n") {
+                let message = String(text[..<end.upperBound])
+                received.removeFirst(message.utf8.count)
+                if message.hasPrefix(beginning) { return message }
+                continue
+            }
+            var buffer = [UInt8](repeating: 0, count: 65536)
+            let count = recv(socket, &buffer, buffer.count, 0)
+            isEnded = count == 0
+            guard count > 0 else { return nil }
+            received += buffer[..<count]
+        }
+    }
+}

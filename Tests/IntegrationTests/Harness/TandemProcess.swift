@@ -17,6 +17,7 @@ final class TandemProcess {
     var apiPort: UInt16 { ports["api"]?.first ?? 0 }
     /// The first is that of every test's server; others are of further `--proxy` arguments.
     var proxyPorts: [UInt16] { ports["proxy"] ?? [] }
+    /// As `proxyPorts`.
     var redirectPorts: [UInt16] { ports["redirect"] ?? [] }
     var database: String { folder.appendingPathComponent("test.db").path }
 
