@@ -128,7 +128,11 @@ package struct ForwardedRequest {
         case .original: output.append(datagram, request.requestURI)
         case .target(let suffix):
             output.append("sip:")
-            if let user = CalledUser.range(in: request.requestURI, of: datagram) { output.append(datagram, user) }
+            guard let user = CalledUser.range(in: request.requestURI, of: datagram) else {
+                output.append(suffix.first == UInt8(ascii: "@") ? suffix.dropFirst() : suffix)  // no user, no `@`
+                return
+            }
+            output.append(datagram, user)
             output.append(suffix)
         }
     }

@@ -18,8 +18,9 @@ package enum RedirectResponse {
         }
         for (position, target) in set.targets.enumerated() {
             output.append("Contact: <sip:")
+            let suffix = set.text[target.suffix]
             if let user { output.append(datagram, user) }
-            output.append(set.text[target.suffix])
+            output.append(user == nil && suffix.first == UInt8(ascii: "@") ? suffix.dropFirst() : suffix)
             output.append(">;q=")
             writeQ(thousandths: 1000 - position * 1000 / set.targets.count, into: &output)
             output.append("\r\n")
