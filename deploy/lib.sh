@@ -1,4 +1,4 @@
-# Shell functions of ./deploy/run, ./deploy/test and ./deploy/demo; sourced, never run.
+# Shell functions of ./deploy/run, ./deploy/test, ./deploy/fuzz and ./deploy/demo; sourced, never run.
 # shellcheck shell=bash
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -66,6 +66,7 @@ extension Checks {
             "HTTPAPI": values.union(["ControlPlane", "Routing", "Store", "NetworkManager", "JSON", "CMicrohttpd"]),
             "Simulation": values.union(cores).union(["SignallingCore"]),
             "Fixtures": values.union(["Routing"]),
+            "Fuzzing": values.union(cores).union(["SignallingCore", "Simulation", "JSON"]),
         ]
     }()
     /// Sees every room: settings, wiring, lifecycle.
