@@ -22,19 +22,9 @@ package enum RedirectResponse {
             if let user { output.append(datagram, user) }
             output.append(user == nil && suffix.first == UInt8(ascii: "@") ? suffix.dropFirst() : suffix)
             output.append(">;q=")
-            writeQ(thousandths: 1000 - position * 1000 / set.targets.count, into: &output)
+            let thousandths = 1000 - position * 1000 / set.targets.count
+            QValue(thousandths: UInt16(clamping: thousandths)).write(into: &output)
             output.append("\r\n")
         }
-    }
-
-    private static func writeQ(thousandths: Int, into output: inout OutputBuffer) {
-        guard thousandths < 1000 else {
-            output.append("1.0")
-            return
-        }
-        output.append("0.")
-        if thousandths < 100 { output.append("0") }
-        if thousandths < 10 { output.append("0") }
-        output.append(decimal: Int64(thousandths))
     }
 }

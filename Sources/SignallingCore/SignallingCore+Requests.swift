@@ -150,9 +150,15 @@ extension SignallingCore {
         }
     }
 
-    /// An OPTIONS without a user part in its Request-URI asks us, not someone behind us (§11).
+    /// An OPTIONS without a user part in its Request-URI asks us, not someone behind us (§11). One by a scheme that
+    /// nobody here knows is for nobody here (416).
     private func isForUs(_ request: Message, _ datagram: Span<UInt8>) -> Bool {
-        CalledUser.range(in: request.requestURI, of: datagram) == nil && request.toTag == nil
+        do {
+            let uri = try SIPURI.parse(datagram, request.requestURI)
+            return uri.userinfo == nil && uri.scheme != .other && request.toTag == nil
+        } catch {
+            return false
+        }
     }
 
     /// The redirect role (§8.3).

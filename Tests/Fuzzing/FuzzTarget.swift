@@ -15,6 +15,10 @@ enum FuzzTarget: String, CaseIterable {
     case address
     /// Parameters alone.
     case parameters
+    /// Two URIs with a line end between them: whether they are the same.
+    case equivalence
+    /// The values of Retry-After, Reason, Date and `q`.
+    case values
     /// A branch, and the text of a mark.
     case branch
     /// A JSON text: read, written, read again.
@@ -32,6 +36,8 @@ enum FuzzTarget: String, CaseIterable {
         case .via: FuzzedParts.checkVia(bytes)
         case .address: FuzzedParts.checkAddresses(bytes.span, ByteRange(0, bytes.count))
         case .parameters: FuzzedParts.checkParameters(bytes.span, ByteRange(0, bytes.count))
+        case .equivalence: FuzzedValues.checkEquivalence(bytes)
+        case .values: FuzzedValues.check(bytes)
         case .branch: FuzzedParts.checkBranch(bytes)
         case .json: FuzzedParts.checkJSON(bytes)
         case .proxy, .redirect: break
