@@ -109,6 +109,14 @@ let package = Package(
         // What the tests of several rooms stand on: a folder, a clock, seeded chance.
         .target(name: "Fixtures", dependencies: ["Routing", "Time"], path: "Tests/Fixtures", swiftSettings: ours),
 
+        // What `deploy/fuzz` links with libFuzzer. Built with everything else, so that it never falls behind.
+        .target(
+            name: "Fuzzing",
+            dependencies: [
+                "Simulation", "SignallingCore", "Proxy", "Probing", "SIPTransaction", "SIPMessage", "Routing", "JSON",
+                "Time", "Addressing",
+            ], path: "Tests/Fuzzing", swiftSettings: ours),
+
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: ours),
         .testTarget(name: "TimeTests", dependencies: ["Time", "Addressing"], swiftSettings: ours),
         .testTarget(

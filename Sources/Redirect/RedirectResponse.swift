@@ -21,8 +21,9 @@ package enum RedirectResponse {
             where uri.address == target.address.address && position < Positions.bitWidth {
                 scratch.removeAll()
                 writeURI(target, set, user: uri.userinfo, in: datagram, into: &scratch)
-                let contact = try SIPURI.parse(scratch.bytes.span, ByteRange(0, scratch.count))
-                if isEqual(uri, in: datagram, contact, in: scratch.bytes.span) { own |= 1 << Positions(position) }
+                let isOwn = SIPURI.areEquivalent(
+                    request.requestURI, in: datagram, ByteRange(0, scratch.count), in: scratch.bytes.span)
+                if isOwn { own |= 1 << Positions(position) }
             }
         } catch {
             return own  // the request was routed, so that its URI can be read
@@ -57,7 +58,7 @@ package enum RedirectResponse {
             output.append("Contact: <")
             writeURI(target, set, user: user, in: datagram, into: &output)
             output.append(">;q=")
-            writeQ(thousandths: 1000 - rank * 1000 / count, into: &output)
+            QValue(thousandths: UInt16(clamping: 1000 - rank * 1000 / count)).write(into: &output)
             output.append("\r\n")
             rank += 1
         }
@@ -71,31 +72,5 @@ package enum RedirectResponse {
         if let user { output.append(datagram, user) }
         // Without a user part there is no `@` (§25.1).
         output.append(user == nil ? set.text[target.suffix].dropFirst() : set.text[target.suffix])
-    }
-
-    /// What of section 19.1.4 can differ where user part and address are the same and the Contact has no parameters but
-    /// `transport` and `user=phone`: a port or one of these that only one of them has, or what a Contact never has.
-    private static func isEqual(
-        _ requestURI: SIPURI, in datagram: Span<UInt8>, _ contact: SIPURI, in contactBytes: Span<UInt8>
-    ) -> Bool {
-        guard requestURI.scheme == .sip, requestURI.port == contact.port, requestURI.transport == contact.transport,
-            requestURI.headers.isEmpty
-        else { return false }
-        for name: StaticString in ["ttl", "method", "maddr"]
-        where parameter(name, of: requestURI.parameters, in: datagram) != nil { return false }
-        let asked = parameter("user", of: requestURI.parameters, in: datagram)?.value
-        guard parameter("user", of: contact.parameters, in: contactBytes) != nil else { return asked == nil }
-        return asked?.equalsIgnoringCase("phone", in: datagram) ?? false
-    }
-
-    private static func writeQ(thousandths: Int, into output: inout OutputBuffer) {
-        guard thousandths < 1000 else {
-            output.append("1.0")
-            return
-        }
-        output.append("0.")
-        if thousandths < 100 { output.append("0") }
-        if thousandths < 10 { output.append("0") }
-        output.append(decimal: Int64(thousandths))
     }
 }

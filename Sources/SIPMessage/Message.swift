@@ -295,7 +295,7 @@ package struct Message: Sendable {
 
     private mutating func tag(of name: HeaderName, _ value: ByteRange, _ datagram: Span<UInt8>) -> ByteRange? {
         do {
-            return parameter("tag", of: try NameAddress.parse(datagram, value).parameters, in: datagram)?.value
+            return try NameAddress.parse(datagram, value).tag(in: datagram)
         } catch {
             note(.malformed(name), error.offset)
             return nil

@@ -103,9 +103,9 @@ package struct SIPURI: Sendable, BitwiseCopyable {
         guard start < end else { throw Malformed(offset: start) }
         if datagram[start] == UInt8(ascii: "[") {
             let close = Bytes.first(UInt8(ascii: "]"), in: datagram, from: start, to: end)
-            guard close < end, let address = IPAddress.parse(datagram.extracting(start + 1..<close)),
-                address.family == .ipv6 || close - start > 8
-            else { throw Malformed(offset: start) }
+            guard close < end, let address = IPReference.parse(datagram, ByteRange(start + 1, close)) else {
+                throw Malformed(offset: start)
+            }
             (host, self.address) = (ByteRange(start, close + 1), address)
             return close + 1
         }

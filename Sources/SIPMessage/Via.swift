@@ -68,7 +68,7 @@ package struct Via: Sendable, BitwiseCopyable {
         let (start, end) = (cursor, value.upperBound)
         if cursor < end, datagram[cursor] == UInt8(ascii: "[") {
             let close = Bytes.first(UInt8(ascii: "]"), in: datagram, from: cursor, to: end)
-            guard close < end, IPAddress.parse(datagram.extracting(cursor + 1..<close)) != nil else { return false }
+            guard close < end, IPReference.parse(datagram, ByteRange(cursor + 1, close)) != nil else { return false }
             cursor = close + 1
         } else {
             while cursor < end, Bytes.isAlphanumeric(datagram[cursor]) || [0x2D, 0x2E, 0x5F].contains(datagram[cursor])

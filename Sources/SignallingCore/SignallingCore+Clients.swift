@@ -299,16 +299,15 @@ extension SignallingCore {
         return false
     }
 
-    /// Seconds of a Retry-After (§20.33), 1...86400; nil when there is none or it can't be read.
+    /// Seconds of a Retry-After, 1...86400; nil when there is none, it can't be read or it is 0.
     private func retryAfter(of response: Message, _ datagram: Span<UInt8>) -> Int64? {
         guard let field = response.first(.retryAfter) else { return nil }
-        var seconds: Int64 = 0
-        var digits = 0
-        for index in field.value.lowerBound..<field.value.upperBound {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(datagram[index]), digits < 9 else { break }
-            (seconds, digits) = (seconds * 10 + Int64(datagram[index] - UInt8(ascii: "0")), digits + 1)
+        do {
+            let seconds = try RetryAfter.parse(datagram, field.value).seconds
+            return seconds == 0 ? nil : min(Int64(seconds), 86_400)
+        } catch {
+            return nil  // the gateway's own hold applies
         }
-        return digits == 0 || seconds == 0 ? nil : min(seconds, 86_400)
     }
 }
 

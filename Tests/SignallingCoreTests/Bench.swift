@@ -54,7 +54,7 @@ struct Bench {
     private(set) var sent: [Sent] = []
 
     init(
-        gateways: Int = 2, timing: GatewayTiming = GatewayTiming(), isProbing: Bool = false,
+        gateways: Int = 2, prefix: String = "44", timing: GatewayTiming = GatewayTiming(), isProbing: Bool = false,
         changing change: (inout SignallingSettings) -> Void = { _ in }
     ) throws {
         caller = try Self.address("10.1.0.1:5080")
@@ -69,7 +69,7 @@ struct Bench {
         }
         builder.put(GatewayGroup(id: "g", members: (1...gateways).map { .init(gateway: "g\($0)") }))
         builder.put(RoutingList(id: "l", entries: [.init(group: "g")]))
-        builder.changeRoutes(in: "default", [(try #require(Prefix("44")), "l")])
+        builder.changeRoutes(in: "default", [(try #require(Prefix(prefix)), "l")])
         builder.put(IngressPeer(id: "p", networks: [try #require(Network("10.1.0.0/16"))]))
         self.builder = builder
         snapshot = self.builder.snapshot(revision: Revision(1))

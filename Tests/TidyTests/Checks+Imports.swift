@@ -70,6 +70,7 @@ extension Checks {
                 "CInstruments",
             ]),
             "Fixtures": values.union(["Routing"]),
+            "Fuzzing": values.union(cores).union(["SignallingCore", "Simulation", "JSON"]),
         ]
     }()
     /// Sees every room: settings, wiring, lifecycle.
