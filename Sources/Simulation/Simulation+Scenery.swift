@@ -9,6 +9,9 @@ import Time
 extension Simulation {
     private static var sweepInterval: Duration { .milliseconds(250) }
 
+    /// How each gateway is tried.
+    static var timing: GatewayTiming { GatewayTiming(holdSeconds: 20) }
+
     static func gatewayName(_ number: Int) -> String { "g\(number)" }
 
     mutating func makeGateways() {
@@ -19,7 +22,8 @@ extension Simulation {
             _ = builder.put(
                 Gateway(
                     id: Self.gatewayName(number), uri: "sip:\(address.hostPort)", address: address,
-                    requestURISuffix: "@\(address.hostPort)", timing: GatewayTiming(holdSeconds: 20)), in: table)
+                    requestURISuffix: "@\(address.hostPort)", timing: Self.timing), in: table)
+            slots.append(builder.slot(of: Self.gatewayName(number)))
         }
         builder.put(RoutingList(id: "list", entries: [.init(group: "group")]))
         if let network = Network("10.1.0.0/16") { builder.put(IngressPeer(id: "callers", networks: [network])) }
@@ -29,18 +33,19 @@ extension Simulation {
 
     /// Another order of the gateways, now and then without one of them.
     mutating func changeRouting() {
-        report.routingChanges += 1
+        report.counts.routingChanges += 1
         var members = gateways.indices.map {
             GatewayGroup.Member(gateway: Self.gatewayName($0), priority: UInt16(truncatingIfNeeded: generator.below(3)))
         }
         if members.count > 2, generator.chance(perMille: 300) { members.remove(at: generator.below(members.count)) }
         builder.put(GatewayGroup(id: "group", members: members))
-        snapshot = builder.snapshot(revision: Revision(Int64(report.routingChanges)))
+        snapshot = builder.snapshot(revision: Revision(Int64(report.counts.routingChanges)))
     }
 
-    mutating func makeWorkers() {
-        let routeSecret = KeyedHash.Key(generator.next(), generator.next())
-        for number in 0..<report.workerCount {
+    /// A process with empty tables and secrets of its own, but for the one that dialogs live by.
+    mutating func startProcess() {
+        epoch += 1
+        workers = (0..<report.workerCount).map { number in
             var settings = SignallingSettings(
                 listeners: [
                     .init(role: .proxy, bound: listeners[0], advertised: listeners[0]),
@@ -49,8 +54,21 @@ extension Simulation {
                 routeSecret: routeSecret, workerSecret: KeyedHash.Key(generator.next(), generator.next()),
                 serverName: "Tandem/simulated")
             settings.probing.interval = .seconds(15)
-            workers.append(VirtualWorker(settings: settings, table: table, now: now))
+            let worker = VirtualWorker(
+                settings: settings, table: table, now: now, plantedBug: self.settings.plantedBug)
+            if isDraining { worker.beginDraining() }
+            return worker
         }
+    }
+
+    /// All that the process knew is gone; it comes back a little later.
+    mutating func crashProcess() {
+        guard !workers.isEmpty else { return }
+        report.counts.processCrashes += 1
+        for worker in workers { failoversBefore += Int(clamping: worker.counters.failovers) }
+        workers = []
+        callWatch.forget()
+        events.push(.processStart, at: now + generator.milliseconds(50, 4000))
     }
 
     mutating func makeCallers() {
@@ -62,6 +80,7 @@ extension Simulation {
             callers.append(
                 SimulatedCaller(
                     number: number, address: address, server: listeners[isRedirected ? 1 : 0],
+                    isRedirected: isRedirected,
                     dialled: generator.chance(perMille: 50) ? "33123456" : "44207\(100_000 + number)",
                     isImpatient: generator.chance(perMille: 200)))
             callerNumbers[address] = number
@@ -73,17 +92,23 @@ extension Simulation {
         generator.milliseconds(0, Int(clamping: settings.span.milliseconds))
     }
 
-    /// Bad hours of gateways, changes of the routing data, noise, and the end.
+    /// Bad hours and deaths of gateways and of the process, changes of the routing data, noise, and the end.
     mutating func planTroubles() {
+        // As much of it in each two minutes, however long the run is.
+        let stretches = max(1, Int(clamping: settings.span.milliseconds / 120_000))
         for number in gateways.indices {
-            for _ in 0..<generator.below(4) {
+            for _ in 0..<generator.below(3 * stretches + 1) {
                 let begin = now + randomInstant()
                 let mode = SimulatedGateway.Mode(rawValue: 1 + generator.below(3)) ?? .silent
                 events.push(.mode(number, mode), at: begin)
+                if generator.chance(perMille: 300) { events.push(.gatewayCrash(number), at: begin) }
                 events.push(.mode(number, .answering), at: begin + generator.milliseconds(500, 40_000))
             }
         }
-        for _ in 0..<4 { events.push(.changeRouting, at: now + randomInstant()) }
+        for _ in 0..<stretches { flap(generator.below(gateways.count)) }
+        let crashCount = settings.processCrashCount ?? [0, 0, 0, 1, 2][generator.below(5)]
+        for _ in 0..<crashCount { events.push(.processCrash, at: now + randomInstant()) }
+        for _ in 0..<4 * stretches { events.push(.changeRouting, at: now + randomInstant()) }
         for number in 0..<settings.noiseCount { events.push(.noise(number), at: now + randomInstant()) }
         for number in gateways.indices {
             events.push(.mode(number, .answering), at: now + settings.span + .seconds(60))
@@ -92,11 +117,22 @@ extension Simulation {
         events.push(.sweep, at: now + Self.sweepInterval)
     }
 
+    /// A gateway that comes and goes.
+    private mutating func flap(_ number: Int) {
+        var instant = now + randomInstant()
+        for _ in 0..<generator.below(10) {
+            let mode = SimulatedGateway.Mode(rawValue: 1 + generator.below(3)) ?? .silent
+            events.push(.mode(number, mode), at: instant)
+            events.push(.mode(number, .answering), at: instant + generator.milliseconds(50, 2000))
+            instant = instant + .milliseconds(2500)
+        }
+    }
+
     /// The network manager's part: time values that are reached while no call comes (API section 6).
     mutating func sweep() {
-        var output = VirtualWorker.Output()
-        output.transitions = snapshot.gateways.compactMap { table.recoverIfDue($0.slot, now: now) }
-        take(output)
+        for case let slot? in slots {
+            if let transition = table.recoverIfDue(slot, now: now) { note([transition]) }
+        }
         guard now < Self.origin + settings.span + .seconds(700) else { return }
         events.push(.sweep, at: now + Self.sweepInterval)
     }

@@ -6,9 +6,15 @@ import SignallingCore
 import Time
 
 // How this room works. `Simulation` is a world around the real `SignallingCore`: a clock that jumps from event to
-// event, a network that loses, repeats and reorders, callers and gateways that keep to RFC 3261, and gateways' bad
-// hours. Everything that is left to chance comes from one seed, so that a run that broke a rule happens again.
-// `VirtualWorker` is the core without a kernel, also for tests that drive it by hand.
+// event, a network that loses, repeats and reorders (`Simulation+Network`), callers and gateways that keep to RFC 3261
+// and to each other's dialogs, gateways' bad hours and the process's own deaths (`Simulation+Scenery`). Everything that
+// is left to chance comes from one seed, so that a run that broke an invariant happens again.
+//
+// The invariants stand in `Violation`. `CallWatch` sees all that passes the door of the process and judges each step;
+// `LifeWatch` hears of every timer and finds what outlives its last one; `StatusWatch` follows the gateways' status;
+// callers and gateways report what no peer may see; `Simulation+Judgement` looks at what is left in the end. A
+// `PlantedBug` between core and world shows that they see something. `VirtualWorker` is the core without a kernel, also
+// for tests that drive it by hand.
 
 /// A deterministic run of calls through redirect and proxy role.
 package struct Simulation {
@@ -24,19 +30,35 @@ package struct Simulation {
         package var lossPerMille: Int?
         /// 1 or more; nil: drawn.
         package var workerCount: Int?
+        /// Times that the process dies and comes back; nil: drawn.
+        package var processCrashCount: Int?
         /// Datagrams of noise in all.
         package var noiseCount = 30
+        /// A bug between the core and its world.
+        package var plantedBug: PlantedBug?
+        /// The call whose messages the report is to list.
+        package var followedCall: Int?
 
         /// A run that takes a test a fraction of a second.
         package init() {}
+
+        /// A run of so many calls, as thick as the default one.
+        package init(callCount: Int) {
+            self.callCount = callCount
+            span = .seconds(max(120, callCount * 2))
+        }
     }
 
     enum Event {
-        case arrive(bytes: [UInt8], from: TransportAddress, to: TransportAddress)
+        case arrive(Parcel, from: TransportAddress, to: TransportAddress)
         case caller(Int, SimulatedCaller.Wake)
         case gateway(Int, SimulatedGateway.Wake)
         case mode(Int, SimulatedGateway.Mode)
+        case gatewayCrash(Int)
         case unreachable(TransportAddress)
+        case processCrash
+        case processStart
+        case ringsOn(gateway: Int, branch: UInt64, cancelledAt: Instant, epoch: Int)
         case changeRouting
         case sweep
         case noise(Int)
@@ -44,6 +66,8 @@ package struct Simulation {
     }
 
     static let origin = Instant(nanoseconds: 1_000_000_000_000)
+    /// The run goes no further once so many invariants were broken.
+    private static let violationLimitCount = 5
 
     let settings: Settings
     var generator: SeededGenerator
@@ -54,10 +78,24 @@ package struct Simulation {
     let table = GatewayInformationTable()
     var builder = SnapshotBuilder()
     var snapshot: RoutingSnapshot
+    let routeSecret: KeyedHash.Key
+    /// None while the process is down.
     var workers: [VirtualWorker] = []
+    /// Which life of the process it is, from 1.
+    var epoch = 0
+    var isDraining = false
     var callers: [SimulatedCaller] = []
     var gateways: [SimulatedGateway] = []
-    var watch = StatusWatch()
+    var callerEffects = EndpointEffects<SimulatedCaller.Wake>()
+    var gatewayEffects = EndpointEffects<SimulatedGateway.Wake>()
+    var callWatch: CallWatch
+    var statusWatch = StatusWatch()
+    var saboteur: Saboteur?
+    /// Where each gateway stands in the table.
+    var slots: [GatewaySlot?] = []
+    /// Counted by workers that are no more.
+    var failoversBefore = 0
+    private var nextLook = Simulation.origin
 
     let listeners: [TransportAddress]
     /// Who sits at an address; never walked through.
@@ -66,13 +104,18 @@ package struct Simulation {
 
     /// A world that has not begun.
     package init(seed: UInt64, settings: Settings = Settings()) {
-        (self.settings, generator, report) = (settings, SeededGenerator(seed: seed), SimulationReport(seed: seed))
+        var generator = SeededGenerator(seed: seed)
+        routeSecret = KeyedHash.Key(generator.next(), generator.next())
+        (self.settings, self.generator, report) = (settings, generator, SimulationReport(seed: seed))
         listeners = [Self.address(10, 0, 0, 1, port: 5060), Self.address(10, 0, 0, 1, port: 5070)]
         snapshot = builder.snapshot(revision: Revision(0))
-        report.lossPerMille = settings.lossPerMille ?? [0, 0, 10, 50, 100][generator.below(5)]
-        report.workerCount = max(1, settings.workerCount ?? 1 + generator.below(3))
+        let timing = Self.timing
+        callWatch = CallWatch(responseTimeout: timing.responseTimeout, resendLimit: Int(timing.resendLimit))
+        saboteur = settings.plantedBug.map { Saboteur($0) }
+        report.lossPerMille = settings.lossPerMille ?? [0, 0, 10, 50, 100][self.generator.below(5)]
+        report.workerCount = max(1, settings.workerCount ?? 1 + self.generator.below(3))
         makeGateways()
-        makeWorkers()
+        startProcess()
         makeCallers()
         planTroubles()
     }
@@ -83,137 +126,85 @@ package struct Simulation {
         TransportAddress(.udp, IPAddress(ipv4: first << 24 | second << 16 | third << 8 | last), port: port)
     }
 
-    /// Runs it to its end: all calls over, drained, nothing left alive.
+    /// Runs it to its end: all calls over, drained, nothing left alive; or to a broken invariant.
     package mutating func run() -> SimulationReport {
         let end = Self.origin + settings.span + .seconds(4000)
-        while now < end, let next = nextInstant() {
+        while now < end, report.violations.count < Self.violationLimitCount, let next = nextInstant() {
             now = max(now, next)
             fireTimers()
             while let instant = events.next, instant <= now, let (_, event) = events.pop() { happen(event) }
+            if now >= nextLook { lookForOverdue() }
         }
         judge()
         return report
     }
 
+    /// The messages of one call of that run, a line each, in their order.
+    package static func trail(ofCall call: Int, seed: UInt64, settings: Settings = Settings()) -> [String] {
+        var settings = settings
+        settings.followedCall = call
+        var simulation = Simulation(seed: seed, settings: settings)
+        return simulation.run().trail
+    }
+
     private func nextInstant() -> Instant? {
-        (workers.map(\.nextTimer) + [events.next]).compactMap { $0 }.min()
+        var next = events.next
+        for worker in workers {
+            guard let timer = worker.nextTimer else { continue }
+            next = next.map { min($0, timer) } ?? timer
+        }
+        return next
     }
 
     private mutating func fireTimers() {
         for number in workers.indices {
             guard let next = workers[number].nextTimer, next <= now else { continue }
+            callWatch.beginTimers(now)
             take(workers[number].fireDue(snapshot: snapshot, now: now))
         }
     }
 
     private mutating func happen(_ event: Event) {
-        report.digest(now.nanoseconds)
+        report.digest(UInt64(bitPattern: now.nanoseconds))
         switch event {
-        case .arrive(let bytes, let source, let destination): arrive(bytes, source, destination)
+        case .arrive(let parcel, let source, let destination): arrive(parcel, source, destination)
         case .caller(let number, let wake):
-            let effects = callers[number].wake(wake, &generator)
-            apply(effects, from: callers[number].address) { .caller(number, $0) }
+            callers[number].wake(wake, &generator, &callerEffects)
+            applyCallerEffects(number)
         case .gateway(let number, let wake):
-            let effects = gateways[number].wake(wake)
-            apply(effects, from: gateways[number].address) { .gateway(number, $0) }
-        case .mode(let number, let mode): gateways[number].mode = mode
+            gateways[number].wake(wake, &generator, &gatewayEffects)
+            applyGatewayEffects(number)
+        case .mode(let number, let mode): gateways[number].turn(mode, now)
+        case .gatewayCrash(let number):
+            report.counts.gatewayCrashes += 1
+            gateways[number].crash(now)
         case .unreachable(let address):
-            for worker in workers { take(worker.transportFailed(to: address, snapshot: snapshot, now: now)) }
+            for worker in workers {
+                callWatch.failed(address, now)
+                take(worker.transportFailed(to: address, snapshot: snapshot, now: now))
+            }
+        case .processCrash: crashProcess()
+        case .processStart: startProcess()
+        case .ringsOn(let gateway, let branch, let cancelledAt, let epoch):
+            lookWhetherRings(gateway, branch, cancelledAt, epoch)
         case .changeRouting: changeRouting()
         case .sweep: sweep()
         case .noise(let number): sendNoise(number)
-        case .drain: for worker in workers { worker.beginDraining() }
+        case .drain:
+            isDraining = true
+            for worker in workers { worker.beginDraining() }
         }
     }
 
-    // MARK: the network
-
-    /// Puts a datagram on its way: lost, twice, late, as chance has it.
-    mutating func send(_ bytes: [UInt8], from source: TransportAddress, to destination: TransportAddress) {
-        let copies = generator.chance(perMille: report.lossPerMille / 5) ? 2 : 1
-        for _ in 0..<copies where !generator.chance(perMille: report.lossPerMille) {
-            let isLate = report.lossPerMille > 0 && generator.chance(perMille: 50)
-            let delay = isLate ? generator.milliseconds(30, 700) : generator.milliseconds(1, 30)
-            events.push(.arrive(bytes: bytes, from: source, to: destination), at: now + delay)
-        }
-    }
-
-    private mutating func arrive(_ bytes: [UInt8], _ source: TransportAddress, _ destination: TransportAddress) {
-        report.datagrams += 1
-        report.digest(bytes)
-        if let listener = listeners.firstIndex(of: destination) {
-            deliver(bytes, source, ListenerNumber(UInt8(truncatingIfNeeded: listener)))
-        } else if let number = callerNumbers[destination] {
-            let effects = callers[number].receive(bytes, &generator)
-            apply(effects, from: destination) { .caller(number, $0) }
-        } else if let number = gatewayNumbers[destination] {
-            guard gateways[number].mode != .unreachable else {
-                events.push(.unreachable(destination), at: now + .milliseconds(1))
-                return
-            }
-            let effects = gateways[number].receive(bytes, from: source, &generator)
-            apply(effects, from: destination) { .gateway(number, $0) }
-        }
-    }
-
-    private mutating func apply<Wake>(
-        _ effects: EndpointEffects<Wake>, from address: TransportAddress, _ event: (Wake) -> Event
-    ) {
-        for datagram in effects.datagrams { send(datagram.bytes, from: address, to: datagram.to) }
-        for wake in effects.wakes { events.push(event(wake.wake), at: now + wake.after) }
-    }
-
-    /// The kernel's part: a source always lands at the same worker, which may pass the datagram on.
-    private mutating func deliver(_ bytes: [UInt8], _ source: TransportAddress, _ listener: ListenerNumber) {
-        watch.noteArrival(bytes, now)
-        var number = Int(source.address.low &* 31 &+ UInt64(source.port)) % workers.count
-        var output = workers[number].receive(bytes, from: source, on: listener, snapshot: snapshot, now: now)
-        if let owner = output.handOver {
-            report.handedOver += 1
-            number = Int(owner) % workers.count
-            output = workers[number].receive(bytes, from: source, on: listener, snapshot: snapshot, now: now)
-            if output.handOver != nil { report.violations.append("a datagram was handed over twice") }
-        }
-        take(output)
-    }
-
-    mutating func take(_ output: VirtualWorker.Output) {
-        for transition in output.transitions {
-            report.transitions += 1
-            report.digest(Int64(transition.after.cause?.rawValue ?? 0))
-            watch.note(transition, &report.violations)
-        }
-        for datagram in output.datagrams {
-            if let number = gatewayNumbers[datagram.destination], let slot = builder.slot(of: Self.gatewayName(number))
-            {
-                watch.noteDeparture(datagram.bytes, to: slot, table.status(of: slot), now, &report.violations)
-            }
-            send(datagram.bytes, from: listeners[Int(datagram.listener.index)], to: datagram.destination)
-        }
-    }
-
-    // MARK: the end
-
-    private mutating func judge() {
-        report.calls = callers.count
-        for caller in callers {
-            report.violations += caller.violations
-            switch caller.end {
-            case .answered: report.answered += 1
-            case .refused: report.refused += 1
-            case .gaveUp:
-                report.gaveUp += 1
-                if report.lossPerMille == 0 { report.violations.append("caller \(caller.number) waited in vain") }
-            case nil: report.violations.append("caller \(caller.number)'s call never ended")
-            }
-        }
-        for gateway in gateways { report.violations += gateway.violations }
-        for (number, worker) in workers.enumerated() {
-            report.failovers += Int(clamping: worker.counters.failovers)
-            if worker.liveCount + worker.clientCount + worker.callCount > 0 {
-                report.violations.append(
-                    "worker \(number) holds \(worker.liveCount) transactions and contexts, "
-                        + "\(worker.clientCount) client transactions, \(worker.callCount) searches after all is over")
+    /// Once a second: does anything outlive its last timer?
+    private mutating func lookForOverdue() {
+        nextLook = now + .seconds(1)
+        for number in workers.indices {
+            report.counts.checks += 1
+            for overdue in workers[number].overdue(now: now) {
+                let detail = "a \(overdue.record.kind) record of worker \(number), at place \(overdue.record.slot)"
+                let call = overdue.call < 0 ? nil : overdue.call
+                report.violations.append(Violation(.lastTimer, call: call, now, detail))
             }
         }
     }

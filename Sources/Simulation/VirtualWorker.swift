@@ -29,9 +29,16 @@ package final class VirtualWorker {
     private var core: SignallingCore
     private var actions = SignallingActions()
     private var timers = EventQueue<TimerToken>()
+    private let plantedBug: PlantedBug?
+    private var life = LifeWatch()
+    /// Whose message it is given, for `overdue` to name; -1: nobody's.
+    package var currentCall = -1
 
-    /// A worker that begins at `now`.
-    package init(settings: SignallingSettings, table: GatewayInformationTable, now: Instant) {
+    /// A worker that begins at `now`; a planted bug may swallow some of its timers.
+    package init(
+        settings: SignallingSettings, table: GatewayInformationTable, now: Instant, plantedBug: PlantedBug? = nil
+    ) {
+        self.plantedBug = plantedBug
         core = SignallingCore(settings: settings, table: table, now: now, into: &actions)
         _ = drainActions()
     }
@@ -46,6 +53,15 @@ package final class VirtualWorker {
     package var clientCount: Int { core.clientCount }
     /// Searches that go on.
     package var callCount: Int { core.callCount }
+
+    /// What its core holds.
+    package var inspection: SignallingInspection { core.inspection }
+    /// Timers that will fire.
+    package var timerCount: Int { timers.count }
+
+    /// The records that live on though all timers that could end them are past; each is told once. Costs a look at
+    /// every place of the core.
+    package func overdue(now: Instant) -> [LifeWatch.Overdue] { life.overdue(in: core, now: now) }
 
     /// From now on new requests are answered 503.
     package func beginDraining() { core.beginDraining() }
@@ -88,13 +104,18 @@ package final class VirtualWorker {
 
     private func drainActions() -> Output {
         var output = Output()
+        output.datagrams.reserveCapacity(actions.datagrams.count)
         for datagram in actions.datagrams {
             output.datagrams.append(
                 Outgoing(
                     bytes: Array(actions.bytes.bytes[datagram.start..<datagram.start + datagram.count]),
                     destination: datagram.destination, listener: datagram.listener))
         }
-        for timer in actions.timers { timers.push(timer.token, at: timer.at) }
+        for timer in actions.timers {
+            life.noteTimer(timer.token, at: timer.at, call: currentCall)
+            if let plantedBug, plantedBug.swallows(timer.token) { continue }
+            timers.push(timer.token, at: timer.at)
+        }
         output.transitions = actions.transitions
         output.handOver = actions.handOver
         actions.removeAll()

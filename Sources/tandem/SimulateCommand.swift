@@ -5,22 +5,68 @@ import Simulation
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
-        abstract: "Run the deterministic simulation: the same seed, the same run. Exit code 1 when a rule was broken.")
+        abstract: "Run the deterministic simulation: the same seed, the same run. Exit code 1 when an invariant broke.")
 
-    @Option(help: "The first seed; drawn at random by default.")
+    @Option(help: "The one seed of a single run; drawn at random by default.")
     var seed: UInt64?
-    @Option(help: "How many runs, each with the seed after the last one's.")
-    var runs = 1
+    @Option(help: "One run for each of these seeds, as A..B, both included.")
+    var seeds: SeedRange?
+    @Option(help: "Calls in each run, 1...50000.")
+    var calls = 60
+    @Option(help: "A bug to plant between the core and its world: \(PlantedBug.names). The run must find it.")
+    var plant: PlantedBug?
+    @Flag(help: "One line in all instead of one a run.")
+    var summary = false
+
+    func validate() throws {
+        guard (1...50_000).contains(calls) else { throw ValidationError("--calls: 1...50000") }
+        guard seed == nil || seeds == nil else { throw ValidationError("--seed or --seeds, not both") }
+    }
 
     func run() throws {
-        let first = seed ?? UInt64.random(in: 0..<1_000_000_000)
+        let seeds = seeds?.range ?? (seed ?? UInt64.random(in: 0..<1_000_000_000)).asRange
+        var settings = Simulation.Settings(callCount: calls)
+        settings.plantedBug = plant
+        var total = SimulationReport.Counts()
         var brokenCount = 0
-        for offset in 0..<UInt64(clamping: runs) {
-            var simulation = Simulation(seed: first &+ offset)
+        for seed in seeds {
+            // Before the run: whatever becomes of it, the seed is known.
+            if !summary { print("seed \(seed) ...") }
+            var simulation = Simulation(seed: seed, settings: settings)
             let report = simulation.run()
-            print(report)
-            brokenCount += report.violations.isEmpty ? 0 : 1
+            total.add(report.counts)
+            if !summary || !report.violations.isEmpty { print(report) }
+            guard !report.violations.isEmpty else { continue }
+            brokenCount += 1
+            if let call = report.violations.lazy.compactMap(\.call).first {
+                print("  the messages of call \(call):")
+                for line in Simulation.trail(ofCall: call, seed: seed, settings: settings) { print("    \(line)") }
+            }
         }
-        guard brokenCount == 0 else { throw Failure.work("\(brokenCount) of \(runs) runs broke a rule") }
+        print("\(seeds.count) seeds from \(seeds.lowerBound): \(total)")
+        guard brokenCount == 0 else {
+            throw Failure.work("\(brokenCount) of \(seeds.count) runs broke an invariant")
+        }
     }
+}
+
+/// `A..B`.
+struct SeedRange: ExpressibleByArgument {
+    let range: ClosedRange<UInt64>
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[1].isEmpty, let first = UInt64(parts[0]), let last = UInt64(parts[2]),
+            first <= last, last - first < 10_000_000
+        else { return nil }
+        range = first...last
+    }
+}
+
+extension PlantedBug: ExpressibleByArgument {
+    fileprivate static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+}
+
+extension UInt64 {
+    fileprivate var asRange: ClosedRange<UInt64> { self...self }
 }

@@ -1,0 +1,107 @@
+import Addressing
+import SIPTransaction
+import SignallingCore
+
+/// A bug put in between the core and its world, to show that the invariants find it.
+package enum PlantedBug: String, Sendable, CaseIterable {
+    /// Timer L never fires: what was answered 2xx is never forgotten.
+    case forgottenTimerL = "forgotten-timer-l"
+    /// Timer C never fires: what rings without end is never given up.
+    case forgottenTimerC = "forgotten-timer-c"
+    /// Some INVITEs leave twice, the second time by another branch.
+    case doubleForward = "double-forward"
+    /// No CANCEL reaches a gateway.
+    case lostCancel = "lost-cancel"
+    /// Some refusals of an INVITE are followed by another one.
+    case doubleFinal = "double-final"
+    /// Some responses lose the caller's Via.
+    case wrongVia = "wrong-via"
+    /// Some responses go to the neighbour of the one who asked.
+    case wrongUpstream = "wrong-upstream"
+    /// No refusal of a gateway is acknowledged.
+    case lostAcknowledgement = "lost-acknowledgement"
+
+    /// True for a timer that the bug swallows.
+    func swallows(_ token: TimerToken) -> Bool {
+        switch self {
+        case .forgottenTimerL: token.letter == .l
+        case .forgottenTimerC: token.isTimerC
+        case .doubleForward, .lostCancel, .doubleFinal, .wrongVia, .wrongUpstream, .lostAcknowledgement: false
+        }
+    }
+}
+
+/// Does to what leaves the workers what a planted bug would.
+struct Saboteur {
+    let bug: PlantedBug
+    /// How many datagrams it could have spoilt so far; every fifth it does.
+    private var chances = 0
+
+    init(_ bug: PlantedBug) { self.bug = bug }
+
+    /// What leaves instead of the datagram.
+    mutating func spoil(_ datagram: VirtualWorker.Outgoing) -> [VirtualWorker.Outgoing] {
+        switch bug {
+        case .forgottenTimerL, .forgottenTimerC: return [datagram]
+        case .lostCancel: return begins(datagram, "CANCEL ") ? [] : [datagram]
+        case .lostAcknowledgement: return begins(datagram, "ACK ") && !holds(datagram, "Route: ") ? [] : [datagram]
+        case .doubleForward:
+            guard begins(datagram, "INVITE "), isChosen(), let other = withOtherBranch(datagram) else {
+                return [datagram]
+            }
+            return [datagram, other]
+        case .doubleFinal:
+            let isRefusal = begins(datagram, "SIP/2.0 4") || begins(datagram, "SIP/2.0 5")
+            guard isRefusal, holds(datagram, " INVITE\r\n"), isChosen() else { return [datagram] }
+            var bytes = datagram.bytes
+            bytes.replaceSubrange(8..<11, with: Array("603".utf8))
+            return [datagram, copy(datagram, bytes)]
+        case .wrongVia:
+            guard begins(datagram, "SIP/2.0 "), isChosen(), let via = position(of: "Via: ", in: datagram.bytes)
+            else { return [datagram] }
+            var bytes = datagram.bytes
+            let end = bytes[via...].firstIndex(of: UInt8(ascii: "\n")) ?? via
+            bytes.removeSubrange(via...end)
+            return [copy(datagram, bytes)]
+        case .wrongUpstream:
+            guard begins(datagram, "SIP/2.0 "), isChosen() else { return [datagram] }
+            let address = IPAddress(ipv4: UInt32(truncatingIfNeeded: datagram.destination.address.low ^ 1))
+            let neighbour = TransportAddress(.udp, address, port: datagram.destination.port)
+            return [
+                VirtualWorker.Outgoing(bytes: datagram.bytes, destination: neighbour, listener: datagram.listener)
+            ]
+        }
+    }
+
+    private mutating func isChosen() -> Bool {
+        chances += 1
+        return chances % 5 == 0
+    }
+
+    private func begins(_ datagram: VirtualWorker.Outgoing, _ text: String) -> Bool {
+        datagram.bytes.starts(with: text.utf8)
+    }
+
+    private func holds(_ datagram: VirtualWorker.Outgoing, _ text: String) -> Bool {
+        position(of: text, in: datagram.bytes) != nil
+    }
+
+    private func position(of text: String, in bytes: [UInt8]) -> Int? {
+        let wanted = Array(text.utf8)
+        guard bytes.count >= wanted.count else { return nil }
+        return (0...bytes.count - wanted.count).first { bytes[$0...].starts(with: wanted) }
+    }
+
+    /// The last digit of the branch is another one.
+    private func withOtherBranch(_ datagram: VirtualWorker.Outgoing) -> VirtualWorker.Outgoing? {
+        guard let start = position(of: "branch=", in: datagram.bytes) else { return nil }
+        var bytes = datagram.bytes
+        guard let end = bytes[start...].firstIndex(of: UInt8(ascii: "\r")), end > start else { return nil }
+        bytes[end - 1] = bytes[end - 1] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
+        return copy(datagram, bytes)
+    }
+
+    private func copy(_ datagram: VirtualWorker.Outgoing, _ bytes: [UInt8]) -> VirtualWorker.Outgoing {
+        VirtualWorker.Outgoing(bytes: bytes, destination: datagram.destination, listener: datagram.listener)
+    }
+}
