@@ -23,6 +23,13 @@ package struct IPAddress: Hashable, Sendable, BitwiseCopyable {
         }
     }
 
+    /// True when both are the same address.
+    @inlinable
+    package static func == (left: IPAddress, right: IPAddress) -> Bool {
+        left.low == right.low && left.high == right.high
+            && unsafeBitCast(left.family, to: UInt8.self) == unsafeBitCast(right.family, to: UInt8.self)
+    }
+
     private init(_ family: Family, high: UInt64, low: UInt64) {
         (self.family, self.high, self.low) = (family, high, low)
     }
@@ -54,27 +61,33 @@ package struct IPAddress: Hashable, Sendable, BitwiseCopyable {
     /// The same from received bytes.
     package static func parse(_ text: Span<UInt8>) -> IPAddress? {
         guard text.count >= 2, text.count <= 45 else { return nil }
+        if let bits = parseIPv4(text, from: 0) { return IPAddress(ipv4: bits) }
         for index in text.indices where text[index] == UInt8(ascii: ":") { return parseIPv6(text) }
-        return parseIPv4(text, from: 0).map { IPAddress(ipv4: $0) }
+        return nil
     }
 
     /// Four decimal numbers of 0...255 from `start` to the end of the text.
     private static func parseIPv4(_ text: Span<UInt8>, from start: Int) -> UInt32? {
-        var (bits, part, digits, parts): (UInt32, UInt32, Int, Int) = (0, 0, 0, 0)
-        for index in start..<text.count {
+        var (bits, part): (UInt32, UInt32) = (0, 0)
+        var (digits, parts) = (0, 0)
+        var index = start
+        while index < text.count {
             let byte = text[index]
-            if byte == UInt8(ascii: ".") {
-                guard digits > 0, parts < 3 else { return nil }
-                (bits, part, digits, parts) = (bits << 8 | part, 0, 0, parts + 1)
-                continue
+            index &+= 1
+            let digit = byte &- UInt8(ascii: "0")
+            if digit < 10 {
+                guard digits == 0 || (digits < 3 && part > 0) else { return nil }  // 01 may be meant octal
+                part = part &* 10 &+ UInt32(digit)
+                digits &+= 1
+            } else {
+                guard byte == UInt8(ascii: "."), digits > 0, parts < 3, part <= 255 else { return nil }
+                bits = bits << 8 | part
+                part = 0
+                digits = 0
+                parts &+= 1
             }
-            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), digits < 3, !(digits > 0 && part == 0) else {
-                return nil
-            }
-            (part, digits) = (part * 10 + UInt32(byte - UInt8(ascii: "0")), digits + 1)
-            guard part <= 255 else { return nil }
         }
-        guard digits > 0, parts == 3 else { return nil }
+        guard digits > 0, parts == 3, part <= 255 else { return nil }
         return bits << 8 | part
     }
 

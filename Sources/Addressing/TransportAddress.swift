@@ -18,7 +18,19 @@ package struct TransportAddress: Hashable, Sendable, BitwiseCopyable {
 
     /// True when the transport loses nothing by itself: transactions over it send nothing again (RFC 3261 section 17).
     @inlinable
-    package var isReliable: Bool { transport != .udp }
+    package var isReliable: Bool {
+        switch transport {
+        case .udp: false
+        case .tcp, .tls: true
+        }
+    }
+
+    /// True when both are the same.
+    @inlinable
+    package static func == (left: TransportAddress, right: TransportAddress) -> Bool {
+        left.port == right.port && left.address == right.address
+            && unsafeBitCast(left.transport, to: UInt8.self) == unsafeBitCast(right.transport, to: UInt8.self)
+    }
 }
 
 extension TransportAddress: CustomStringConvertible {

@@ -25,19 +25,22 @@ extension BenchedWorker {
         guard let datagram = actions.datagrams.last, datagram.destination == address,
             datagram.count > beginning.utf8CodeUnitCount
         else { return false }
-        return beginning.withUTF8Buffer { beginning in
-            for offset in beginning.indices where actions.bytes.bytes[datagram.start + offset] != beginning[offset] {
-                return false
+        return actions.bytes.withUnsafeBufferPointer { bytes in
+            beginning.withUTF8Buffer { beginning in
+                for offset in beginning.indices where bytes[datagram.start + offset] != beginning[offset] {
+                    return false
+                }
+                return true
             }
-            return true
         }
     }
 
     /// Writes the message that answers what was sent last.
     func answer(_ recipe: inout MessageRecipe, _ call: borrowing BenchedCall) {
         guard let datagram = actions.datagrams.last else { return }
-        recipe.fill(
-            call, from: actions.bytes.bytes.span.extracting(datagram.start..<datagram.start + datagram.count))
+        actions.bytes.withUnsafeBufferPointer { bytes in
+            recipe.fill(call, from: bytes.span.extracting(datagram.start..<datagram.start + datagram.count))
+        }
     }
 }
 

@@ -45,7 +45,7 @@ package struct ProbeRequest {
         output.append(">\r\nCall-ID: probe-")
         output.append(hex: identity &* 0x9E37_79B9_7F4A_7C15, digits: 16)
         output.append("\r\nCSeq: 1 OPTIONS\r\nUser-Agent: ")
-        output.append(userAgent)
+        output.append(text: userAgent)
         output.append("\r\nContent-Length: 0\r\n\r\n")
     }
 }

@@ -10,7 +10,7 @@ package struct ForwardedRequest {
         /// As it came, or as its Route values say: a request within a dialog.
         case original
         /// `sip:`, the user part as it came, and the end that the target set names.
-        case target(suffix: ArraySlice<UInt8>)
+        case target(suffix: UnsafeBufferPointer<UInt8>)
     }
 
     /// The Max-Breadth that we add, and the most that we pass on (RFC 5393 section 5.3.3).
@@ -90,25 +90,24 @@ package struct ForwardedRequest {
     /// Appends the CANCEL of the request as it was sent (section 9.1): its Request-URI, its top Via alone, its Route
     /// set, and the Reason fields of the caller's own CANCEL as they came, with their line ends.
     package func writeCancel(
-        of request: Message, in datagram: Span<UInt8>, reason: [UInt8], into output: inout OutputBuffer
+        of request: Message, in datagram: Span<UInt8>, reason: UnsafeBufferPointer<UInt8>,
+        into output: inout OutputBuffer
     ) {
-        writeHead("CANCEL", of: request, in: datagram, extra: reason, into: &output) {
-            $0.append(datagram, request.to)
-        }
+        writeHead("CANCEL", of: request, in: datagram, to: datagram, request.to, extra: reason.span, into: &output)
     }
 
     /// Appends the ACK for a final response other than 2xx (section 17.1.1.3): the request's Request-URI, top Via and
     /// Route set, and the response's To.
     package func writeAcknowledgement(
-        of request: Message, in datagram: Span<UInt8>, to: [UInt8], into output: inout OutputBuffer
+        of request: Message, in datagram: Span<UInt8>, to: ByteRange, in response: Span<UInt8>,
+        into output: inout OutputBuffer
     ) {
-        writeHead("ACK", of: request, in: datagram, into: &output) { $0.append(to) }
+        writeHead("ACK", of: request, in: datagram, to: response, to, extra: Span(), into: &output)
     }
 
     private func writeHead(
-        _ method: StaticString, of request: Message, in datagram: Span<UInt8>, extra: [UInt8] = [],
-        into output: inout OutputBuffer,
-        to writeTo: (inout OutputBuffer) -> Void
+        _ method: StaticString, of request: Message, in datagram: Span<UInt8>, to message: Span<UInt8>, _ to: ByteRange,
+        extra: Span<UInt8>, into output: inout OutputBuffer
     ) {
         output.append(method)
         writeRequestURI(request, in: datagram, into: &output)
@@ -117,7 +116,7 @@ package struct ForwardedRequest {
         output.append("Max-Forwards: 70\r\nFrom: ")
         output.append(datagram, request.from)
         output.append("\r\nTo: ")
-        writeTo(&output)
+        output.append(message, to)
         output.append("\r\nCall-ID: ")
         output.append(datagram, request.callID)
         output.append("\r\nCSeq: ")
@@ -140,12 +139,12 @@ package struct ForwardedRequest {
         case .original: routes.writeRequestURI(of: request, in: datagram, into: &output)
         case .target(let suffix):
             output.append("sip:")
-            guard let user = CalledUser.range(in: request.requestURI, of: datagram) else {
-                output.append(suffix.dropFirst())  // without a user part there is no `@` (§25.1)
-                return
+            if let user = request.target?.userinfo {
+                output.append(datagram, user)
+                output.append(suffix.span)
+            } else {  // without a user part there is no `@` (§25.1)
+                output.append(suffix.span.extracting(min(1, suffix.count)..<suffix.count))
             }
-            output.append(datagram, user)
-            output.append(suffix)
         }
     }
 
@@ -180,18 +179,5 @@ package struct ForwardedRequest {
         request.topVia.writeReceived(from: source, in: datagram, into: &output)
         output.append(datagram, ByteRange(request.topVia.value.upperBound, field.value.upperBound))
         output.append("\r\n")
-    }
-}
-
-/// The user part that a call is for.
-package enum CalledUser {
-    /// Where the user part of a Request-URI lies, escapes and password included; nil when it has none (section 19.1.1,
-    /// and section 19.1.6 for `tel:`, whose subscriber becomes the user part).
-    package static func range(in requestURI: ByteRange, of datagram: Span<UInt8>) -> ByteRange? {
-        do {
-            return try SIPURI.parse(datagram, requestURI).userinfo
-        } catch {
-            return nil  // the request was checked when it came; what is no URI has no user
-        }
     }
 }

@@ -34,7 +34,7 @@ package enum ForwardedResponse {
     }
 
     /// Where further header fields can be put into a response that `write` made: before its empty line.
-    package static func endOfFields(_ response: [UInt8]) -> Int? {
+    package static func endOfFields(_ response: Span<UInt8>) -> Int? {
         let (cr, lf) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
         var index = 2
         while index < response.count {

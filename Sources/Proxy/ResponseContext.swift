@@ -18,9 +18,9 @@ package import Time
 ///
 /// A request other than INVITE gets no provisional but a 100 of ours, and that only once its sender's Timer E has
 /// reached T2 (RFC 4320 section 4.1).
-package struct ResponseContext: Sendable {
+package struct ResponseContext: Sendable, BitwiseCopyable {
     /// What happened. A target is a position in the target set.
-    package enum Event: Equatable, Sendable {
+    package enum Event: Equatable, Sendable, BitwiseCopyable {
         /// The target set is there and not empty.
         case begin
         /// A response came through the target's client transaction.
@@ -38,7 +38,7 @@ package struct ResponseContext: Sendable {
     }
 
     /// What the owner must do.
-    package enum Action: Equatable, Sendable {
+    package enum Action: Equatable, Sendable, BitwiseCopyable {
         /// Start a client transaction towards the target.
         case attempt(target: Int)
         /// Send CANCEL on the target's client transaction, which has seen a provisional response.
@@ -66,7 +66,7 @@ package struct ResponseContext: Sendable {
     }
 
     /// What one attempt says about its gateway.
-    package enum Observation: Equatable, Sendable {
+    package enum Observation: Equatable, Sendable, BitwiseCopyable {
         /// It lives: a provisional, or a final that is not an out-of-service cause. Told once an attempt.
         case answered
         /// No response of any kind in the predetermined time.
@@ -240,7 +240,7 @@ package struct ResponseContext: Sendable {
 }
 
 /// The best final response so far (RFC 3261 section 16.7 step 6).
-private struct Best {
+private struct Best: BitwiseCopyable {
     let status: Int
     /// Made up by us for a target that sent none.
     let isOwn: Bool

@@ -15,18 +15,16 @@ package enum RedirectResponse {
         of set: TargetSet, for request: Message, in datagram: Span<UInt8>, scratch: inout OutputBuffer
     ) -> Positions {
         var own: Positions = 0
-        do {
-            let uri = try SIPURI.parse(datagram, request.requestURI)
-            for (position, target) in set.targets.enumerated()
-            where uri.address == target.address.address && position < Positions.bitWidth {
-                scratch.removeAll()
-                writeURI(target, set, user: uri.userinfo, in: datagram, into: &scratch)
-                let isOwn = SIPURI.areEquivalent(
-                    request.requestURI, in: datagram, ByteRange(0, scratch.count), in: scratch.bytes.span)
-                if isOwn { own |= 1 << Positions(position) }
-            }
-        } catch {
-            return own  // the request was routed, so that its URI can be read
+        guard let uri = request.target else { return own }
+        for (position, target) in set.targets.enumerated()
+        where uri.address == target.address.address && uri.port ?? 5060 == target.address.port
+            && position < Positions.bitWidth
+        {
+            scratch.removeAll()
+            writeURI(target, set, user: uri.userinfo, in: datagram, into: &scratch)
+            let isOwn = SIPURI.areEquivalent(
+                request.requestURI, in: datagram, ByteRange(0, scratch.count), in: scratch.bytes.span)
+            if isOwn { own |= 1 << Positions(position) }
         }
         return own
     }
@@ -45,12 +43,7 @@ package enum RedirectResponse {
         _ set: TargetSet, without own: Positions, for request: Message, in datagram: Span<UInt8>,
         into output: inout OutputBuffer
     ) {
-        let user: ByteRange?
-        do {
-            user = try SIPURI.parse(datagram, request.requestURI).userinfo
-        } catch {
-            user = nil
-        }
+        let user = request.target?.userinfo
         let count = set.targets.count - own.nonzeroBitCount
         var rank = 0
         for (position, target) in set.targets.enumerated()

@@ -25,14 +25,9 @@ package enum RoutingInformation: Equatable, Sendable {
         status table: GatewayInformationTable, now: Instant, into set: inout TargetSet
     ) -> RoutingInformation {
         guard let plan = snapshot.plan(for: source) else { return .failure(status: 403, retryAfterSeconds: nil) }
-        let user: ByteRange
-        do {
-            let uri = try SIPURI.parse(datagram, request.requestURI)
-            guard uri.scheme != .other else { return .failure(status: 416, retryAfterSeconds: nil) }
-            user = uri.userinfo ?? .empty
-        } catch {
-            return .failure(status: 400, retryAfterSeconds: nil)
-        }
+        guard let uri = request.target else { return .failure(status: 400, retryAfterSeconds: nil) }
+        guard uri.scheme != .other else { return .failure(status: 416, retryAfterSeconds: nil) }
+        let user = uri.userinfo ?? .empty
         guard user.count <= userLimitBytes else { return .failure(status: 414, retryAfterSeconds: nil) }
         let number = DialledNumber(user: datagram.extracting(user.lowerBound..<user.upperBound))
         let draw = CallDraw.number(for: datagram.extracting(request.callID.lowerBound..<request.callID.upperBound))

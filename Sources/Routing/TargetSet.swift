@@ -24,11 +24,8 @@ package struct TargetSet: Sendable {
     /// The status changes that the selection made: gateways whose time value was reached.
     package private(set) var recovered: [StatusTransition] = []
 
-    /// An empty set with room for a usual list.
-    package init() {
-        targets.reserveCapacity(16)
-        text.reserveCapacity(512)
-    }
+    /// An empty set.
+    package init() {}
 
     /// Forgets everything and keeps the memory.
     package mutating func removeAll() {

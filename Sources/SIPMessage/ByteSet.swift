@@ -10,6 +10,8 @@ struct ByteSet: Sendable, BitwiseCopyable {
     static let token = ByteSet(0x03FF_6CA2_0000_0000, 0x47FF_FFFF_87FF_FFFE)
     /// A token's bytes and what the values of URI parameters and hosts hold beside: `[]:/?&$@()`.
     static let parameterValue = ByteSet(0x87FF_EFF2_0000_0000, 0x47FF_FFFF_AFFF_FFFF)
+    /// Letters, digits and `-._`.
+    static let host = ByteSet(0x03FF_6000_0000_0000, 0x07FF_FFFE_87FF_FFFE)
 
     /// True for the bytes of the set; bytes above 127 are in none.
     @inline(__always)

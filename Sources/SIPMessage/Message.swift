@@ -13,46 +13,48 @@ package struct Message: Sendable {
     package static let fieldLimitCount = 256
 
     /// False: a response.
-    package private(set) var isRequest = false
+    package internal(set) var isRequest = false
     /// The request's method; `other` in a response.
-    package private(set) var method: Method = .other
+    package internal(set) var method: Method = .other
     /// The request's method as it was written.
-    package private(set) var methodRange: ByteRange = .empty
+    package internal(set) var methodRange: ByteRange = .empty
     /// The Request-URI as it was written.
-    package private(set) var requestURI: ByteRange = .empty
+    package internal(set) var requestURI: ByteRange = .empty
+    /// What the Request-URI says; nil when it says nothing that we understand, and in a response.
+    package internal(set) var target: SIPURI?
     /// The response's status code, 100...699; 0 in a request.
-    package private(set) var status = 0
+    package internal(set) var status = 0
     /// The response's reason phrase, which may be empty.
-    package private(set) var reasonPhrase: ByteRange = .empty
+    package internal(set) var reasonPhrase: ByteRange = .empty
     /// The first value of the first Via field.
-    package private(set) var topVia = Via()
+    package internal(set) var topVia = Via()
     /// The value of From.
-    package private(set) var from: ByteRange = .empty
+    package internal(set) var from: ByteRange = .empty
     /// The tag in From.
-    package private(set) var fromTag: ByteRange?
+    package internal(set) var fromTag: ByteRange?
     /// The value of To.
-    package private(set) var to: ByteRange = .empty
+    package internal(set) var to: ByteRange = .empty
     /// The tag in To.
-    package private(set) var toTag: ByteRange?
+    package internal(set) var toTag: ByteRange?
     /// The value of Call-ID.
-    package private(set) var callID: ByteRange = .empty
+    package internal(set) var callID: ByteRange = .empty
     /// The value of CSeq as it was written.
-    package private(set) var cSeq: ByteRange = .empty
+    package internal(set) var cSeq: ByteRange = .empty
     /// The number in CSeq, below 2**31 (section 8.1.1.5).
-    package private(set) var cSeqNumber: UInt32 = 0
+    package internal(set) var cSeqNumber: UInt32 = 0
     /// The method in CSeq.
-    package private(set) var cSeqMethod: Method = .other
+    package internal(set) var cSeqMethod: Method = .other
     /// 0...255, a larger number reads as 255 (section 20.22); nil without the field.
-    package private(set) var maxForwards: Int?
+    package internal(set) var maxForwards: Int?
     /// 0...255, a larger number reads as 255 (RFC 5393 section 5.3.1); nil without the field.
-    package private(set) var maxBreadth: Int?
+    package internal(set) var maxBreadth: Int?
     /// All header fields in their order.
-    package private(set) var fields: [HeaderField] = []
+    package internal(set) var fields: [HeaderField] = []
     /// What lies behind the empty line, as far as Content-Length goes (section 18.3).
-    package private(set) var body: ByteRange = .empty
+    package internal(set) var body: ByteRange = .empty
 
-    private var cSeqMethodRange: ByteRange = .empty
-    private var contentLength: (length: UInt32, offset: Int)?
+    var cSeqMethodRange: ByteRange = .empty
+    var contentLength: (length: UInt32, offset: Int)?
     private var seen: UInt32 = 0  // a bit for each header name that stands in the message
     private var broken: MalformedMessage?
 
@@ -103,7 +105,7 @@ package struct Message: Sendable {
         swap(&memory, &fields)
     }
 
-    private mutating func note(_ rule: MalformedMessage.Rule, _ offset: Int) {
+    mutating func note(_ rule: MalformedMessage.Rule, _ offset: Int) {
         if broken == nil { broken = MalformedMessage(rule: rule, offset: offset) }
     }
 
@@ -159,14 +161,15 @@ package struct Message: Sendable {
         requestURI = ByteRange(method.upperBound + 1, space)
         checkVersion(datagram, ByteRange(space + 1, line.upperBound))
         do {
-            _ = try SIPURI.parse(datagram, requestURI)
+            target = try SIPURI.parse(datagram, requestURI)
         } catch {
             note(.requestURI, error.offset)
         }
     }
 
     private mutating func checkVersion(_ datagram: Span<UInt8>, _ version: ByteRange) {
-        if Bytes.equalIgnoringCase(datagram, version, "SIP/2.0") { return }
+        let isOurs = version.count == 7 && Word(datagram, at: version.lowerBound, count: 7) == Word("SIP/2.0")
+        if isOurs || Bytes.equalIgnoringCase(datagram, version, "SIP/2.0") { return }
         let isSIP =
             version.count > 4
             && Bytes.equalIgnoringCase(datagram, ByteRange(version.lowerBound, version.lowerBound + 4), "SIP/")
@@ -183,143 +186,74 @@ package struct Message: Sendable {
             if datagram[position] == Self.cr, position + 1 < datagram.count, datagram[position + 1] == Self.lf {
                 return position + 2
             }
-            guard let end = endOfField(datagram, from: position) else { return nil }
             guard fields.count < Self.fieldLimitCount else {
                 note(.tooManyFields(limitCount: Self.fieldLimitCount), position)
                 return datagram.count
             }
-            readField(datagram, ByteRange(position, end))
-            position = end
+            guard let next = readField(datagram, from: position) else { return nil }
+            position = next
         }
         return nil
     }
 
-    /// Where the next field begins: behind the first line end that no white space follows (section 7.3.1).
-    private mutating func endOfField(_ datagram: Span<UInt8>, from start: Int) -> Int? {
-        var position = start
-        while position < datagram.count {
-            let end = Bytes.first(Self.lf, in: datagram, from: position, to: datagram.count)
-            checkReturns(datagram, from: position, to: end)
-            guard end < datagram.count else { return nil }
-            position = end + 1
-            let isFolded =
-                position < datagram.count
-                && (datagram[position] == UInt8(ascii: " ") || datagram[position] == UInt8(ascii: "\t"))
-            if !isFolded { return position }
+    /// Reads one field and returns where the next line begins; nil when the field does not end.
+    private mutating func readField(_ datagram: Span<UInt8>, from start: Int) -> Int? {
+        let near = min(start &+ Self.nameLimitBytes, datagram.count)
+        var colon = Bytes.first(UInt8(ascii: ":"), in: datagram, from: start, to: near)
+        var nameRange = ByteRange(start, colon)
+        var name = colon < near ? HeaderName(datagram, nameRange) : .other
+        if name == .other {  // not one of ours, or with white space before the colon: by the rules, byte for byte
+            colon = start
+            while colon < datagram.count, Bytes.isToken(datagram[colon]) { colon &+= 1 }
+            nameRange = ByteRange(start, colon)
+            while colon < datagram.count,
+                datagram[colon] == UInt8(ascii: " ") || datagram[colon] == UInt8(ascii: "\t")
+            {
+                colon &+= 1
+            }
+            guard !nameRange.isEmpty, colon < datagram.count, datagram[colon] == UInt8(ascii: ":") else {
+                note(.fieldLine, start)
+                return endOfField(datagram, from: start)?.next
+            }
+            name = HeaderName(datagram, nameRange)
         }
-        return nil
-    }
-
-    /// A CR alone ends a line for some readers: whatever hides behind it must not be passed on. `end` is where an LF
-    /// stands, or the end of the datagram.
-    private mutating func checkReturns(_ datagram: Span<UInt8>, from start: Int, to end: Int) {
-        var position = start
-        while true {
-            position = Bytes.first(Self.cr, in: datagram, from: position, to: end)
-            guard position + 1 < end else { return }
-            note(.fieldLine, position)
-            position += 1
-        }
-    }
-
-    private mutating func readField(_ datagram: Span<UInt8>, _ line: ByteRange) {
-        var position = line.lowerBound
-        while position < line.upperBound, Bytes.isToken(datagram[position]) { position += 1 }
-        let nameRange = ByteRange(line.lowerBound, position)
-        while position < line.upperBound,
-            datagram[position] == UInt8(ascii: " ") || datagram[position] == UInt8(ascii: "\t")
-        {
-            position += 1
-        }
-        guard !nameRange.isEmpty, position < line.upperBound, datagram[position] == UInt8(ascii: ":") else {
-            note(.fieldLine, line.lowerBound)
-            return
-        }
-        let value = ByteRange(position + 1, line.upperBound).trimmed(in: datagram)
-        let name = HeaderName(datagram, nameRange)
-        fields.append(HeaderField(name: name, nameRange: nameRange, value: value, line: line))
+        guard let end = endOfField(datagram, from: colon &+ 1) else { return nil }
+        let value = ByteRange(colon &+ 1, end.value).trimmed(in: datagram)
+        fields.append(HeaderField(name: name, value: value, line: ByteRange(start, end.next)))
         take(name, value, datagram)
         seen |= 1 << UInt32(name.rawValue)
+        return end.next
     }
 
-    private mutating func take(_ name: HeaderName, _ value: ByteRange, _ datagram: Span<UInt8>) {
-        switch name {
-        case .via:
-            guard topVia.value.isEmpty else { return }
-            if !topVia.parse(datagram, value) { note(.malformed(.via), value.lowerBound) }
-        case .from:
-            guard isFirst(.from, value) else { return }
-            (from, fromTag) = (value, tag(of: .from, value, datagram))
-        case .to:
-            guard isFirst(.to, value) else { return }
-            (to, toTag) = (value, tag(of: .to, value, datagram))
-        case .callID:
-            guard isFirst(.callID, value) else { return }
-            callID = value
-            if value.isEmpty { note(.malformed(.callID), value.lowerBound) }
-            for index in value.lowerBound..<value.upperBound where datagram[index] <= 0x20 || datagram[index] == 0x7F {
-                note(.malformed(.callID), index)
-                break
+    /// The longest name of ours, and its colon.
+    private static let nameLimitBytes = 24
+
+    /// Where the value ends and where the next field begins: at and behind the first line end that no white space
+    /// follows (section 7.3.1). A CR alone ends a line for some readers: what hides behind it must not be passed on.
+    @inline(__always)
+    private mutating func endOfField(_ datagram: Span<UInt8>, from start: Int) -> (value: Int, next: Int)? {
+        var position = start
+        while true {
+            position = Bytes.firstControl(in: datagram, from: position, to: datagram.count)
+            guard position < datagram.count else { return nil }
+            var next = position &+ 1
+            switch datagram[position] {
+            case Self.lf: break
+            case Self.cr where next < datagram.count && datagram[next] == Self.lf: next &+= 1
+            case Self.cr:
+                note(.fieldLine, position)
+                position = next
+                continue
+            default:
+                position = next
+                continue
             }
-        case .cSeq: if isFirst(.cSeq, value) { readCSeq(datagram, value) }
-        case .maxForwards:
-            guard isFirst(.maxForwards, value) else { return }
-            maxForwards = decimalClamped(datagram, value, limit: 255)
-            if maxForwards == nil { note(.malformed(.maxForwards), value.lowerBound) }
-        case .maxBreadth:
-            guard isFirst(.maxBreadth, value) else { return }
-            maxBreadth = decimalClamped(datagram, value, limit: 255)
-            if maxBreadth == nil { note(.malformed(.maxBreadth), value.lowerBound) }
-        case .contentLength:
-            guard isFirst(.contentLength, value) else { return }
-            if let length = Bytes.decimal(datagram, value, limit: .max) {
-                contentLength = (length, value.lowerBound)
-            } else {
-                note(.malformed(.contentLength), value.lowerBound)
-            }
-        case .contact, .route, .recordRoute, .contentType, .require, .proxyRequire, .supported, .unsupported,
-            .retryAfter,
-            .reason, .allow, .server, .userAgent, .expires, .date, .pAssertedIdentity, .pPreferredIdentity, .privacy,
-            .wwwAuthenticate, .proxyAuthenticate, .other:
-            break
+            let isFolded =
+                next < datagram.count
+                && (datagram[next] == UInt8(ascii: " ") || datagram[next] == UInt8(ascii: "\t"))
+            guard isFolded else { return (position, next) }
+            position = next
         }
-    }
-
-    private mutating func isFirst(_ name: HeaderName, _ value: ByteRange) -> Bool {
-        guard !has(name) else {
-            note(.repeated(name), value.lowerBound)
-            return false
-        }
-        return true
-    }
-
-    private mutating func tag(of name: HeaderName, _ value: ByteRange, _ datagram: Span<UInt8>) -> ByteRange? {
-        do {
-            return try NameAddress.parse(datagram, value).tag(in: datagram)
-        } catch {
-            note(.malformed(name), error.offset)
-            return nil
-        }
-    }
-
-    private mutating func readCSeq(_ datagram: Span<UInt8>, _ value: ByteRange) {
-        cSeq = value
-        var position = value.lowerBound
-        while position < value.upperBound, Bytes.isDigit(datagram[position]) { position += 1 }
-        let number = Bytes.decimal(datagram, ByteRange(value.lowerBound, position), limit: 0x7FFF_FFFF)
-        let name = ByteRange(position, value.upperBound).trimmed(in: datagram)
-        guard let number, name.lowerBound > position, Bytes.isToken(datagram, name) else {
-            note(.malformed(.cSeq), value.lowerBound)
-            return
-        }
-        (cSeqNumber, cSeqMethod, cSeqMethodRange) = (number, Method(datagram, name), name)
-    }
-
-    /// The decimal number, or the limit when it is above; nil when it is none.
-    private func decimalClamped(_ datagram: Span<UInt8>, _ range: ByteRange, limit: UInt32) -> Int? {
-        guard !range.isEmpty else { return nil }
-        for index in range.lowerBound..<range.upperBound where !Bytes.isDigit(datagram[index]) { return nil }
-        return Int(Bytes.decimal(datagram, range, limit: limit) ?? limit)
     }
 
     // MARK: the whole

@@ -4,8 +4,17 @@ package enum Method: UInt8, Sendable, BitwiseCopyable {
     /// One that we know nothing about; its name stands in the datagram.
     case other
 
+    /// Compared by their bits, as header names are.
+    @inlinable
+    @inline(__always)
+    package static func == (left: Method, right: Method) -> Bool {
+        unsafeBitCast(left, to: UInt8.self) == unsafeBitCast(right, to: UInt8.self)
+    }
+
     init(_ datagram: Span<UInt8>, _ range: ByteRange) {
-        func names(_ text: StaticString) -> Bool { Bytes.equal(datagram, range, text) }
+        let word = Word(datagram, at: range.lowerBound, count: range.count)
+        @inline(__always)
+        func names(_ text: StaticString) -> Bool { word == Word(text) }
         switch range.count {
         case 3: self = names("ACK") ? .ack : names("BYE") ? .bye : .other
         case 4: self = names("INFO") ? .info : .other
@@ -22,7 +31,7 @@ package enum Method: UInt8, Sendable, BitwiseCopyable {
         case 7:
             self = names("OPTIONS") ? .options : names("MESSAGE") ? .message : names("PUBLISH") ? .publish : .other
         case 8: self = names("REGISTER") ? .register : .other
-        case 9: self = names("SUBSCRIBE") ? .subscribe : .other
+        case 9: self = Bytes.equal(datagram, range, "SUBSCRIBE") ? .subscribe : .other
         default: self = .other
         }
     }

@@ -7,6 +7,10 @@ package struct NameAddress: Sendable, BitwiseCopyable {
     package let uri: ByteRange
     /// The field's own parameters, from the first `;` on; empty without.
     package let parameters: ByteRange
+    /// The value of the `tag` parameter, which From and To have at most once (section 20.20).
+    let tag: ByteRange?
+    /// Where a `tag` without a value, or a second one, begins: From and To are malformed then.
+    let brokenTagOffset: Int?
 
     /// Why a range holds no address.
     package struct Malformed: Error, Equatable {
@@ -33,9 +37,10 @@ package struct NameAddress: Sendable, BitwiseCopyable {
         }
         let close = Bytes.first(UInt8(ascii: ">"), in: datagram, from: open, to: range.upperBound)
         guard close < range.upperBound, close > open + 1 else { throw Malformed(offset: open) }
+        let rest = try parameters(datagram, from: close + 1, to: range.upperBound)
         return NameAddress(
             displayName: ByteRange(range.lowerBound, open).trimmed(in: datagram), uri: ByteRange(open + 1, close),
-            parameters: try parameters(datagram, from: close + 1, to: range.upperBound))
+            parameters: rest.range, tag: rest.tag, brokenTagOffset: rest.brokenTagOffset)
     }
 
     /// Without angle brackets every parameter is the field's (section 20), and the URI ends at the first `;`.
@@ -50,18 +55,28 @@ package struct NameAddress: Sendable, BitwiseCopyable {
         where Bytes.isWhitespace(datagram[index]) || datagram[index] == UInt8(ascii: "\"") {
             throw Malformed(offset: index)
         }
+        let rest = try parameters(datagram, from: end, to: range.upperBound)
         return NameAddress(
-            displayName: .empty, uri: uri, parameters: try parameters(datagram, from: end, to: range.upperBound))
+            displayName: .empty, uri: uri, parameters: rest.range, tag: rest.tag,
+            brokenTagOffset: rest.brokenTagOffset)
     }
 
     private static func parameters(
         _ datagram: Span<UInt8>, from start: Int, to end: Int
-    ) throws(Malformed) -> ByteRange {
+    ) throws(Malformed) -> (range: ByteRange, tag: ByteRange?, brokenTagOffset: Int?) {
+        guard start < end else { return (ByteRange(end, end), nil, nil) }
         let range = ByteRange(start, end).trimmed(in: datagram)
         var iterator = ParameterIterator(range)
-        while iterator.next(in: datagram) != nil {}
+        var (tag, brokenTagOffset): (ByteRange?, Int?) = (nil, nil)
+        while let parameter = iterator.next(in: datagram) {
+            guard parameter.name.count == 3,
+                Word(datagram, at: parameter.name.lowerBound, count: 3).folded == Word("tag")
+            else { continue }
+            if tag != nil || parameter.value == nil { brokenTagOffset = parameter.name.lowerBound }
+            tag = tag ?? parameter.value
+        }
         if iterator.isMalformed { throw Malformed(offset: start) }
-        return range
+        return (range, tag, brokenTagOffset)
     }
 
     private static func endOfQuoted(_ datagram: Span<UInt8>, _ range: ByteRange) throws(Malformed) -> Int {

@@ -45,14 +45,17 @@ package struct ParameterIterator {
         return nil
     }
 
+    @inline(__always)
     private mutating func skipWhitespace(_ datagram: Span<UInt8>) {
-        while position < end, Bytes.isWhitespace(datagram[position]) { position += 1 }
+        while position < end, datagram[position] <= UInt8(ascii: " "), Bytes.isWhitespace(datagram[position]) {
+            position &+= 1
+        }
     }
 
     /// A token, or what URIs and hosts hold beside: `[ ] : / ? & $ @` and escapes.
     private mutating func token(_ datagram: Span<UInt8>) -> ByteRange {
         let start = position
-        while position < end, Self.isValue(datagram[position]) { position += 1 }
+        while position < end, Self.isValue(datagram[position]) { position &+= 1 }
         return ByteRange(start, position)
     }
 

@@ -48,6 +48,6 @@ package func writeResponse(
     output.append("\r\n")
     extraFields(&output)
     output.append("Server: ")
-    output.append(server)
+    output.append(text: server)
     output.append("\r\nContent-Length: 0\r\n\r\n")
 }

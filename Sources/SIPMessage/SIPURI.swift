@@ -35,11 +35,12 @@ package struct SIPURI: Sendable, BitwiseCopyable {
         guard colon < range.upperBound, colon > range.lowerBound, Bytes.isLetter(datagram[range.lowerBound]) else {
             throw Malformed(offset: range.lowerBound)
         }
-        for index in range.lowerBound..<range.upperBound where isForbidden(datagram[index]) {
-            throw Malformed(offset: index)
-        }
+        let forbidden = firstForbidden(datagram, range)
+        guard forbidden == range.upperBound else { throw Malformed(offset: forbidden) }
         let name = ByteRange(range.lowerBound, colon)
         let rest = ByteRange(colon + 1, range.upperBound)
+        let isSIP = name.count == 3 && Word(datagram, at: name.lowerBound, count: 3) == Word("sip")
+        if isSIP { return try hierarchical(.sip, datagram, rest) }
         if Bytes.equalIgnoringCase(datagram, name, "sip") { return try hierarchical(.sip, datagram, rest) }
         if Bytes.equalIgnoringCase(datagram, name, "sips") { return try hierarchical(.sips, datagram, rest) }
         var uri = SIPURI(scheme: Bytes.equalIgnoringCase(datagram, name, "tel") ? .tel : .other)
@@ -54,10 +55,18 @@ package struct SIPURI: Sendable, BitwiseCopyable {
 
     private init(scheme: Scheme) { self.scheme = scheme }
 
-    /// White space, controls, quotes and angle brackets stand in no URI.
-    private static func isForbidden(_ byte: UInt8) -> Bool {
-        byte <= 0x20 || byte == 0x7F || byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">")
-            || byte == UInt8(ascii: "\"")
+    /// The index of the first byte that stands in no URI (white space, controls, quotes, angle brackets); the end of
+    /// the range when there is none.
+    private static func firstForbidden(_ datagram: Span<UInt8>, _ range: ByteRange) -> Int {
+        let (less, greater) = (Word(repeating: UInt8(ascii: "<")), Word(repeating: UInt8(ascii: ">")))
+        let (quote, delete) = (Word(repeating: UInt8(ascii: "\"")), Word(repeating: 0x7F))
+        return Bytes.first(in: datagram, from: range.lowerBound, to: range.upperBound) { word in
+            word.places(below: 0x21) | word.places(equal: less) | word.places(equal: greater)
+                | word.places(equal: quote) | word.places(equal: delete)
+        } _: { byte in
+            byte <= 0x20 || byte == 0x7F || byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">")
+                || byte == UInt8(ascii: "\"")
+        }
     }
 
     private static func hierarchical(
@@ -110,7 +119,7 @@ package struct SIPURI: Sendable, BitwiseCopyable {
             return close + 1
         }
         var position = start
-        while position < end, Self.isHost(datagram[position]) { position += 1 }
+        while position < end, Bytes.isHost(datagram[position]) { position += 1 }
         guard position > start else { throw Malformed(offset: start) }
         host = ByteRange(start, position)
         address = IPAddress.parse(datagram.extracting(start..<position))
@@ -131,12 +140,6 @@ package struct SIPURI: Sendable, BitwiseCopyable {
                     : Bytes.equalIgnoringCase(datagram, value, "tls") ? .tls : nil
         }
         if iterator.isMalformed { throw Malformed(offset: parameters.lowerBound) }
-    }
-
-    /// Letters, digits, `-` and `.` of a host name; `_` stands in names that exist all the same.
-    private static func isHost(_ byte: UInt8) -> Bool {
-        Bytes.isAlphanumeric(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
-            || byte == UInt8(ascii: "_")
     }
 
     private static func checkEscapes(_ datagram: Span<UInt8>, _ start: Int, _ end: Int) throws(Malformed) {

@@ -24,6 +24,8 @@ package struct Via: Sendable, BitwiseCopyable {
     package private(set) var hasCookie = false
     /// From the first `;` on.
     private var parameters: ByteRange = .empty
+    /// True when there is a `received` or an `rport`, which the next server writes anew.
+    private var isCompleted = false
 
     /// No Via.
     init() {}
@@ -34,6 +36,66 @@ package struct Via: Sendable, BitwiseCopyable {
     ///   can be told.
     mutating func parse(_ datagram: Span<UInt8>, _ field: ByteRange) -> Bool {
         self = Via()
+        if parsePlain(datagram, field) { return true }
+        self = Via()
+        return parseAny(datagram, field)
+    }
+
+    /// The form that almost every Via has, in one pass: no white space but the one behind the transport, no quotes, a
+    /// name or an IPv4 address. False for any other, well-formed or not.
+    private mutating func parsePlain(_ datagram: Span<UInt8>, _ field: ByteRange) -> Bool {
+        let (start, end) = (field.lowerBound, field.upperBound)
+        guard end <= datagram.count, field.count > 12, Word(datagram, at: start, count: 8) == Word("SIP/2.0/") else {
+            return false
+        }
+        var cursor = start &+ 8
+        while cursor < end, Bytes.isToken(datagram[cursor]) { cursor &+= 1 }
+        transport = ByteRange(start &+ 8, cursor)
+        guard !transport.isEmpty, cursor < end, datagram[cursor] == UInt8(ascii: " ") else { return false }
+        let host = cursor &+ 1
+        cursor = host
+        while cursor < end, Bytes.isHost(datagram[cursor]) { cursor &+= 1 }
+        guard cursor > host else { return false }
+        sentByHost = ByteRange(host, cursor)
+        if cursor < end, datagram[cursor] == UInt8(ascii: ":") {
+            let digits = cursor &+ 1
+            cursor = digits
+            while cursor < end, Bytes.isDigit(datagram[cursor]) { cursor &+= 1 }
+            guard let port = Bytes.decimal(datagram, ByteRange(digits, cursor), limit: 65_535), port > 0 else {
+                return false
+            }
+            sentByPort = UInt16(truncatingIfNeeded: port)
+        }
+        let parameters = cursor
+        while cursor < end, datagram[cursor] == UInt8(ascii: ";") {
+            guard let parameter = plainParameter(datagram, from: cursor, to: end) else { return false }
+            take(parameter, datagram)
+            cursor = parameter.whole.upperBound
+        }
+        guard cursor == end || datagram[cursor] == UInt8(ascii: ",") else { return false }
+        value = ByteRange(start, cursor)
+        self.parameters = ByteRange(parameters, cursor)
+        setCookie(datagram)
+        return true
+    }
+
+    /// `;name` or `;name=value` without white space and quotes.
+    private func plainParameter(_ datagram: Span<UInt8>, from start: Int, to end: Int) -> Parameter? {
+        var cursor = start &+ 1
+        while cursor < end, Bytes.isToken(datagram[cursor]) { cursor &+= 1 }
+        let name = ByteRange(start &+ 1, cursor)
+        guard !name.isEmpty else { return nil }
+        guard cursor < end, datagram[cursor] == UInt8(ascii: "=") else {
+            return Parameter(name: name, value: nil, whole: ByteRange(start, cursor))
+        }
+        let value = cursor &+ 1
+        cursor = value
+        while cursor < end, ByteSet.parameterValue.contains(datagram[cursor]) { cursor &+= 1 }
+        guard cursor > value else { return nil }
+        return Parameter(name: name, value: ByteRange(value, cursor), whole: ByteRange(start, cursor))
+    }
+
+    private mutating func parseAny(_ datagram: Span<UInt8>, _ field: ByteRange) -> Bool {
         var values = ValueIterator(field)
         guard let value = values.next(in: datagram) else { return false }
         self.value = value
@@ -71,10 +133,7 @@ package struct Via: Sendable, BitwiseCopyable {
             guard close < end, IPReference.parse(datagram, ByteRange(cursor + 1, close)) != nil else { return false }
             cursor = close + 1
         } else {
-            while cursor < end, Bytes.isAlphanumeric(datagram[cursor]) || [0x2D, 0x2E, 0x5F].contains(datagram[cursor])
-            {
-                cursor += 1
-            }
+            while cursor < end, Bytes.isHost(datagram[cursor]) { cursor += 1 }
         }
         guard cursor > start else { return false }
         sentByHost = ByteRange(start, cursor)
@@ -93,18 +152,28 @@ package struct Via: Sendable, BitwiseCopyable {
 
     private mutating func readParameters(_ datagram: Span<UInt8>) -> Bool {
         var iterator = ParameterIterator(parameters)
-        while let parameter = iterator.next(in: datagram) {
-            if Bytes.equalIgnoringCase(datagram, parameter.name, "branch") {
-                branch = parameter.value
-            } else if Bytes.equalIgnoringCase(datagram, parameter.name, "rport") {
-                responsePort = parameter.value == nil ? .requested : .given
-            }
-        }
-        if let branch, branch.count > 7 {
-            let cookie = ByteRange(branch.lowerBound, branch.lowerBound + 7)
-            hasCookie = Bytes.equalIgnoringCase(datagram, cookie, "z9hG4bK")
-        }
+        while let parameter = iterator.next(in: datagram) { take(parameter, datagram) }
+        setCookie(datagram)
         return !iterator.isMalformed
+    }
+
+    @inline(__always)
+    private mutating func take(_ parameter: Parameter, _ datagram: Span<UInt8>) {
+        let name = Word(datagram, at: parameter.name.lowerBound, count: parameter.name.count).folded
+        if parameter.name.count == 6, name == Word("branch") {
+            branch = parameter.value
+        } else if parameter.name.count == 5, name == Word("rport") {
+            responsePort = parameter.value == nil ? .requested : .given
+            isCompleted = true
+        } else if parameter.name.count == 8, name == Word("received") {
+            isCompleted = true
+        }
+    }
+
+    private mutating func setCookie(_ datagram: Span<UInt8>) {
+        guard let branch, branch.count > 7 else { return }
+        let cookie = Word(datagram, at: branch.lowerBound, count: 7)
+        hasCookie = cookie.folded == Word("z9hG4bK").folded
     }
 
     /// Appends the value as the server that received it must complete it: `received` where the source differs from
@@ -113,13 +182,17 @@ package struct Via: Sendable, BitwiseCopyable {
     package func writeReceived(
         from source: TransportAddress, in datagram: Span<UInt8>, into output: inout OutputBuffer
     ) {
-        output.append(datagram, ByteRange(value.lowerBound, parameters.lowerBound))
-        var iterator = ParameterIterator(parameters)
-        while let parameter = iterator.next(in: datagram) {
-            let isOurs =
-                Bytes.equalIgnoringCase(datagram, parameter.name, "received")
-                || Bytes.equalIgnoringCase(datagram, parameter.name, "rport")
-            if !isOurs { output.append(datagram, parameter.whole) }
+        if isCompleted {
+            output.append(datagram, ByteRange(value.lowerBound, parameters.lowerBound))
+            var iterator = ParameterIterator(parameters)
+            while let parameter = iterator.next(in: datagram) {
+                let isOurs =
+                    Bytes.equalIgnoringCase(datagram, parameter.name, "received")
+                    || Bytes.equalIgnoringCase(datagram, parameter.name, "rport")
+                if !isOurs { output.append(datagram, parameter.whole) }
+            }
+        } else {
+            output.append(datagram, value)
         }
         if responsePort != .absent {
             output.append(";rport=")
@@ -127,7 +200,7 @@ package struct Via: Sendable, BitwiseCopyable {
         }
         if responsePort != .absent || sentByAddress(datagram) != source.address {
             output.append(";received=")
-            output.append(source.address.description)
+            output.append(source.address)
         }
     }
 

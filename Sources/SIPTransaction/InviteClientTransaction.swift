@@ -67,6 +67,14 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
         }
     }
 
+    /// True while it may still send something that is written from its request: a copy, or an ACK.
+    package var maySend: Bool {
+        switch state {
+        case .initial, .calling, .unanswered, .proceeding, .completed: true
+        case .accepted, .terminated: false
+        }
+    }
+
     /// Appends what the owner must do. A stale timer or a stray response changes nothing.
     package mutating func receive(_ event: Event, now: Instant, into actions: inout TransactionActions) {
         switch (state, event) {

@@ -43,6 +43,15 @@ package struct InviteServerTransaction: Sendable, BitwiseCopyable {
     /// True when a 2xx was sent: an ACK that finds this transaction is the transaction user's (RFC 6026 section 7.1).
     package var isAccepted: Bool { state == .accepted }
 
+    /// True while the last response may have to be sent again: not after a 2xx, which the transaction user resends (RFC
+    /// 6026 section 7.1), nor after the ACK.
+    package var mayResend: Bool {
+        switch state {
+        case .proceeding, .completed: true
+        case .accepted, .confirmed, .terminated: false
+        }
+    }
+
     /// True when a response with this status would be sent, and so replaces the last one.
     package func accepts(status: Int) -> Bool {
         switch state {

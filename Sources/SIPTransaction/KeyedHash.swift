@@ -31,26 +31,23 @@ package struct KeyedHash: Sendable {
     /// Feeds a part of a datagram; what lies outside of it is left out.
     package mutating func update(_ datagram: Span<UInt8>, _ range: ByteRange) {
         let end = min(range.upperBound, datagram.count)
-        guard range.lowerBound < end else { return }
         var index = range.lowerBound
+        guard index < end else { return }
         let bytes = datagram.bytes
-        while end - index >= 8 {
-            update(UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)))
-            index += 8
+        while end &- index >= 8 {
+            feed(UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)), count: 8)
+            index &+= 8
         }
+        var (rest, shift): (UInt64, UInt64) = (0, 0)
         while index < end {
-            feed(datagram[index])
-            index += 1
+            rest |= UInt64(datagram[index]) << shift
+            (index, shift) = (index &+ 1, shift &+ 8)
         }
+        if shift > 0 { feed(rest, count: Int(shift >> 3)) }
     }
 
     /// Feeds the eight bytes of a number, the lowest first.
-    package mutating func update(_ number: UInt64) {
-        let shift = UInt64(lengthBytes & 7) * 8
-        lengthBytes &+= 8
-        compress(shift == 0 ? number : pending | number << shift)
-        pending = shift == 0 ? 0 : number >> (64 - shift)
-    }
+    package mutating func update(_ number: UInt64) { feed(number, count: 8) }
 
     /// The hash of all that was fed. Feeding ends here.
     package consuming func finish() -> UInt64 { close().low }
@@ -58,14 +55,21 @@ package struct KeyedHash: Sendable {
     /// The same with 64 further bits, for a value of 128.
     package consuming func finishWide() -> (low: UInt64, high: UInt64) { close() }
 
-    private mutating func feed(_ byte: UInt8) {
-        pending |= UInt64(byte) << (UInt64(lengthBytes & 7) * 8)
-        lengthBytes &+= 1
-        guard lengthBytes & 7 == 0 else { return }
-        compress(pending)
-        pending = 0
+    /// Feeds the lowest `count` bytes of a word, 1...8; all above them are zero.
+    @inline(__always)
+    private mutating func feed(_ word: UInt64, count: Int) {
+        let used = lengthBytes & 7
+        lengthBytes &+= count
+        let joined = pending | word << UInt64(used &* 8)
+        guard used &+ count >= 8 else {
+            pending = joined
+            return
+        }
+        compress(joined)
+        pending = used == 0 ? 0 : word >> UInt64((8 &- used) &* 8)
     }
 
+    @inline(__always)
     private mutating func compress(_ word: UInt64) {
         v3 ^= word
         round()
@@ -98,5 +102,5 @@ package struct KeyedHash: Sendable {
     }
 
     @inline(__always)
-    private static func rotated(_ word: UInt64, _ count: UInt64) -> UInt64 { word << count | word >> (64 - count) }
+    private static func rotated(_ word: UInt64, _ count: UInt64) -> UInt64 { word &<< count | word &>> (64 &- count) }
 }

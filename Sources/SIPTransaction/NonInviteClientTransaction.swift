@@ -54,6 +54,14 @@ package struct NonInviteClientTransaction: Sendable, BitwiseCopyable {
     /// The owner drops the transaction when this is true; it asks after every `receive`.
     package var isTerminated: Bool { state == .terminated }
 
+    /// True while it may still send a copy of its request.
+    package var maySend: Bool {
+        switch state {
+        case .initial, .trying, .proceeding: true
+        case .completed, .terminated: false
+        }
+    }
+
     /// True while it waits for a first response, and so would fail at a transport error.
     package var awaitsFirstResponse: Bool {
         switch state {

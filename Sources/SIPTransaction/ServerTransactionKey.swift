@@ -46,4 +46,7 @@ package struct ServerTransactionKey: Hashable, Sendable, BitwiseCopyable {
 
     /// The bits are a hash already.
     package func hash(into hasher: inout Hasher) { hasher.combine(low) }
+
+    /// 32 of its bits, for a table that compares the rest by itself.
+    package var tableBits: UInt32 { UInt32(truncatingIfNeeded: low) }
 }

@@ -24,7 +24,7 @@ package struct TimerSettings: Hashable, Sendable, BitwiseCopyable {
     package init() {}
 
     /// 64 times T1: Timers B, F, H, J, L and M.
-    package var transactionTimeout: Duration { t1 * 64 }
+    package var transactionTimeout: Duration { Duration(attoseconds: t1.attoseconds << 6) }
 
     /// How long it takes until Timer E is T2: before that a request other than INVITE gets no 100 over UDP, then it
     /// must get one (RFC 4320 section 4.1). 3.5 s by default.

@@ -22,15 +22,19 @@ struct MergedRequests {
 
     private var places: [Place] = []
 
-    /// What the copies of a request have in common.
-    static func fingerprint(of request: Message, _ datagram: Span<UInt8>, key: KeyedHash.Key) -> UInt64 {
+    /// What the copies of a request have in common with each other, and with its CANCEL and its ACK.
+    static func commonHash(of request: Message, _ datagram: Span<UInt8>, key: KeyedHash.Key) -> UInt64 {
+        let tag = request.fromTag ?? .empty
         var hash = KeyedHash(key)
-        for part in [request.callID, request.fromTag ?? .empty, request.methodRange] {
-            hash.update(UInt64(part.count))
-            hash.update(datagram, part)
-        }
-        hash.update(UInt64(request.cSeqNumber))
+        hash.update(UInt64(request.callID.count) << 32 | UInt64(request.cSeqNumber))
+        hash.update(datagram, request.callID)
+        hash.update(datagram, tag)
         return hash.finish()
+    }
+
+    /// The hash of a request's copies alone: another method is another request.
+    static func fingerprint(_ method: Method, _ commonHash: UInt64) -> UInt64 {
+        commonHash &+ UInt64(method.rawValue) &* 0x9E37_79B9_7F4A_7C15
     }
 
     /// The transaction of the request with this fingerprint that came last; it may be over.

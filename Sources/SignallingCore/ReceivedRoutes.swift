@@ -18,9 +18,14 @@ struct ReceivedRoutes {
     /// More values of ours than this are not taken off.
     private static let ownLimitCount = 8
 
+    /// What a request without a To tag has.
+    static var outsideDialog: ReceivedRoutes { ReceivedRoutes() }
+
+    private init() {}
+
     /// Reads the Route values of a request.
     init(_ request: Message, _ datagram: Span<UInt8>, _ settings: SignallingSettings) {
-        guard request.toTag != nil, var target = Self.uri(request.requestURI, datagram) else { return }
+        guard request.toTag != nil, var target = request.target else { return }
         var targetRange = request.requestURI
         // §16.4: our own Record-Route in the Request-URI is the work of a strict router; whom the request is for stands
         // last in Route.

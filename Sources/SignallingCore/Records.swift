@@ -6,8 +6,8 @@ import SIPTransaction
 import Time
 
 /// A server transaction with what it needs to answer.
-struct ServerRecord {
-    enum Machine {
+struct ServerRecord: BitwiseCopyable {
+    enum Machine: BitwiseCopyable {
         case invite(InviteServerTransaction)
         case nonInvite(NonInviteServerTransaction)
     }
@@ -20,7 +20,7 @@ struct ServerRecord {
     var destination: TransportAddress
     var listener: ListenerNumber
     /// The last response, for as long as it may have to be sent again.
-    var response: [UInt8]
+    var response: ByteStore.Block
     /// The response context, in the proxy role.
     var context: ContextRecord.Handle?
 
@@ -28,6 +28,14 @@ struct ServerRecord {
         switch machine {
         case .invite(let machine): machine.isTerminated
         case .nonInvite(let machine): machine.isTerminated
+        }
+    }
+
+    /// True while the last response may have to be sent again.
+    var mayResend: Bool {
+        switch machine {
+        case .invite(let machine): machine.mayResend
+        case .nonInvite: true
         }
     }
 
@@ -49,13 +57,13 @@ struct ServerRecord {
 }
 
 /// A client transaction with what it serves.
-struct ClientRecord {
-    enum Machine {
+struct ClientRecord: BitwiseCopyable {
+    enum Machine: BitwiseCopyable {
         case invite(InviteClientTransaction)
         case nonInvite(NonInviteClientTransaction)
     }
 
-    enum Purpose {
+    enum Purpose: BitwiseCopyable {
         /// One attempt of a response context.
         case attempt(ContextRecord.Handle, target: Int)
         /// One probe.
@@ -70,6 +78,8 @@ struct ClientRecord {
     var purpose: Purpose
     var destination: TransportAddress
     var listener: ListenerNumber
+    /// The client transaction of the target that its context tried before.
+    var previousAttempt: Handle?
     /// Neighbours among the transactions that wait for a first response from the same destination.
     var previousWaiting: Handle?
     var nextWaiting: Handle?
@@ -79,6 +89,15 @@ struct ClientRecord {
         switch machine {
         case .invite(let machine): machine.awaitsFirstResponse
         case .nonInvite(let machine): machine.awaitsFirstResponse
+        }
+    }
+
+    /// True while it may still send something that is written from its context's request.
+    var maySend: Bool {
+        if let cancel, cancel.maySend { return true }
+        return switch machine {
+        case .invite(let machine): machine.maySend
+        case .nonInvite(let machine): machine.maySend
         }
     }
 
@@ -92,37 +111,37 @@ struct ClientRecord {
 }
 
 /// A response context with the request that it serves.
-struct ContextRecord {
+struct ContextRecord: BitwiseCopyable {
     typealias Handle = Slab<ContextRecord>.Handle
 
     var machine: ResponseContext
-    var server: ServerRecord.Handle
+    let server: ServerRecord.Handle
     /// The request as it came, for as long as something may have to be written from it.
-    var original: [UInt8]
-    var source: TransportAddress
+    var original: ByteStore.Block
+    /// Its Call-ID.
+    let callID: ByteRange
+    let source: TransportAddress
     /// Copied out of the snapshot; empty for a request within a dialog.
-    var targets: [TargetSet.Target]
-    var text: [UInt8]
+    var targets: StoredTargets
     /// Where a request within a dialog goes.
-    var dialogDestination: TransportAddress?
+    let dialogDestination: TransportAddress?
     /// What becomes of the Route values.
-    var routes: ForwardedRoutes
+    let routes: ForwardedRoutes
     /// P-Asserted-Identity goes no further.
-    var withholdsIdentity: Bool
+    let withholdsIdentity: Bool
     /// The mark of our Record-Route; nil: none.
-    var recordRoute: UInt64?
+    let recordRoute: UInt64?
     /// The best final response so far, as it would go upstream.
-    var kept: [UInt8]
-    var keptStatus: Int
+    var kept = ByteStore.Block.empty
+    var keptStatus = 0
     /// The Reason fields of the caller's CANCEL, with their line ends.
-    var cancelReason: [UInt8]
-    /// The client transaction of each target that was tried.
-    var clients: [ClientRecord.Handle]
-    var liveClientCount: Int
+    var cancelReason = ByteStore.Block.empty
+    /// The client transaction of the last target that was tried.
+    var lastAttempt: ClientRecord.Handle?
+    var liveClientCount = 0
     /// Where responses go, and through which listener.
-    var upstream: TransportAddress
-    var listener: ListenerNumber
-    var callID: ShortText
+    let upstream: TransportAddress
+    let listener: ListenerNumber
 }
 
 extension TimerToken {

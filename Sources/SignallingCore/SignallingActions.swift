@@ -5,7 +5,7 @@ package import Time
 
 /// What the owner of a `SignallingCore` must do after it was given something: the core writes, the owner carries out
 /// and clears. All arrays keep their memory.
-package struct SignallingActions: Sendable {
+package struct SignallingActions: ~Copyable, Sendable {
     /// One datagram to send: bytes of `bytes`, through the socket of a listener.
     package struct OutgoingDatagram: Sendable, BitwiseCopyable {
         /// Where its bytes begin in `SignallingActions.bytes`.
@@ -40,6 +40,23 @@ package struct SignallingActions: Sendable {
 
     /// No actions.
     package init() {}
+
+    /// Adds a datagram, which `write` appends to the buffer.
+    @inline(__always)
+    mutating func send(
+        to destination: TransportAddress, through listener: ListenerNumber, _ write: (inout OutputBuffer) -> Void
+    ) {
+        let start = bytes.count
+        write(&bytes)
+        datagrams.append(
+            OutgoingDatagram(
+                start: start, count: bytes.count - start, destination: destination, listener: listener))
+    }
+
+    /// Adds a datagram that is written already.
+    mutating func send(_ datagram: Span<UInt8>, to destination: TransportAddress, through listener: ListenerNumber) {
+        send(to: destination, through: listener) { $0.append(datagram) }
+    }
 
     /// Forgets everything and keeps the memory.
     package mutating func removeAll() {

@@ -72,7 +72,7 @@ extension SignallingCore {
     mutating func attempt(
         _ target: Int, of context: ContextRecord.Handle, _ now: Instant, _ actions: inout SignallingActions
     ) {
-        let record = contexts[context].targets.indices.contains(target) ? contexts[context].targets[target] : nil
+        let record = contexts[context].targets[target]
         let isInvite = servers.contains(contexts[context].server) && isInviteServer(contexts[context].server)
         let timing = record?.timing ?? .withinDialog(settings.timers)
         guard let destination = record?.address ?? contexts[context].dialogDestination else { return }
@@ -88,7 +88,8 @@ extension SignallingCore {
                     resendLimit: Int(timing.resendLimit), responseTimeout: timing.responseTimeout,
                     timers: settings.timers, reliable: destination.isReliable))
         let handle = takeClient(machine, .attempt(context, target: target), destination, egress)
-        contexts[context].clients.append(handle)
+        clients[handle].previousAttempt = contexts[context].lastAttempt
+        contexts[context].lastAttempt = handle
         contexts[context].liveClientCount += 1
         if record != nil { counters.attempts &+= 1 }
         if target > 0 { counters.failovers &+= 1 }
@@ -104,10 +105,9 @@ extension SignallingCore {
         _ listener: ListenerNumber?
     ) -> ClientRecord.Handle {
         let listener = listener ?? ListenerNumber(0)
-        let record = ClientRecord(
-            machine: machine, cancel: nil, purpose: purpose, destination: destination, listener: listener)
-        let handle = clients.take { record }
-        clients[handle] = record
+        let handle = clients.take(
+            ClientRecord(
+                machine: machine, cancel: nil, purpose: purpose, destination: destination, listener: listener))
         startWaiting(handle)
         return handle
     }
@@ -182,12 +182,13 @@ extension SignallingCore {
     /// Frees the transaction, and what waits for it, when it is over.
     private mutating func release(_ handle: ClientRecord.Handle) {
         guard clients.contains(handle), clients[handle].isTerminated else { return }
-        let purpose = clients[handle].purpose
-        clients.giveBack(handle)
-        if case .attempt(let context, _) = purpose, contexts.contains(context) {
-            contexts[context].liveClientCount -= 1
-            freeIfDone(context)
+        guard case .attempt(let context, _) = clients[handle].purpose, contexts.contains(context) else {
+            clients.giveBack(handle)
+            return
         }
+        unlink(handle, from: context)
+        clients.giveBack(handle)
+        freeIfDone(context)
     }
 
     // MARK: CANCEL
@@ -237,8 +238,10 @@ extension SignallingCore {
     }
 
     private mutating func sendCancel(_ handle: ClientRecord.Handle, _ actions: inout SignallingActions) {
-        guard case .attempt(let context, let target) = clients[handle].purpose else { return }
-        let reason = contexts.contains(context) ? contexts[context].cancelReason : []
+        guard case .attempt(let context, let target) = clients[handle].purpose, contexts.contains(context) else {
+            return
+        }
+        let reason = contexts[context].cancelReason.bytes
         write(handle, context, target, &actions) { forwarded, request, datagram, _, output in
             forwarded.writeCancel(of: request, in: datagram, reason: reason, into: &output)
         }
@@ -250,9 +253,9 @@ extension SignallingCore {
         _ actions: inout SignallingActions
     ) {
         guard case .attempt(let context, let target) = clients[handle].purpose else { return }
-        let to = OutputBuffer.copy(of: responseDatagram, response.to)
         write(handle, context, target, &actions) { forwarded, request, datagram, _, output in
-            forwarded.writeAcknowledgement(of: request, in: datagram, to: to, into: &output)
+            forwarded.writeAcknowledgement(
+                of: request, in: datagram, to: response.to, in: responseDatagram, into: &output)
         }
     }
 
@@ -263,35 +266,32 @@ extension SignallingCore {
         _ body: (ForwardedRequest, Message, Span<UInt8>, TransportAddress, inout OutputBuffer) -> Void
     ) {
         guard contexts.contains(context) else { return }
-        let original = contexts[context].original
-        var request = Message()
-        swap(&request, &originalMessage)
-        defer { swap(&request, &originalMessage) }
-        guard reparse(original, into: &request) else { return }
         let uri: ForwardedRequest.RequestURI =
-            contexts[context].targets.indices.contains(target)
-            ? .target(suffix: contexts[context].text[contexts[context].targets[target].suffix]) : .original
+            contexts[context].targets[target].map { .target(suffix: contexts[context].targets.suffix(of: $0)) }
+            ?? .original
         let listener = clients[handle].listener
         let source = contexts[context].source
-        var loopMark: UInt64?
-        if case .target = uri {
-            loopMark = LoopMark.make(
-                for: request, in: original.span, from: source.address, key: settings.routeSecret)
+        let isAtHand = contextAtHand == context
+        let request = isAtHand ? received.place : original.place
+        contexts[context].original.withSpan { datagram in
+            guard isAtHand || reparse(datagram, into: request) else { return }
+            var loopMark: UInt64?
+            if case .target = uri {
+                loopMark = LoopMark.make(
+                    for: request.value, in: datagram, from: source.address, key: settings.routeSecret)
+            }
+            let forwarded = ForwardedRequest(
+                branch: Branch(worker: settings.worker, slot: handle.slot, generation: handle.generation),
+                branchKey: settings.workerSecret, advertised: settings.listeners[Int(listener.index)].advertised,
+                requestURI: uri, routes: contexts[context].routes,
+                recordRoute: contexts[context].recordRoute,
+                ingress: listener == contexts[context].listener
+                    ? nil : settings.listeners[Int(contexts[context].listener.index)].advertised,
+                loopMark: loopMark, withholdsIdentity: contexts[context].withholdsIdentity)
+            actions.send(to: clients[handle].destination, through: listener) { output in
+                body(forwarded, request.value, datagram, source, &output)
+            }
         }
-        let forwarded = ForwardedRequest(
-            branch: Branch(worker: settings.worker, slot: handle.slot, generation: handle.generation),
-            branchKey: settings.workerSecret, advertised: settings.listeners[Int(listener.index)].advertised,
-            requestURI: uri, routes: contexts[context].routes,
-            recordRoute: contexts[context].recordRoute,
-            ingress: listener == contexts[context].listener
-                ? nil : settings.listeners[Int(contexts[context].listener.index)].advertised,
-            loopMark: loopMark, withholdsIdentity: contexts[context].withholdsIdentity)
-        let start = actions.bytes.count
-        body(forwarded, request, original.span, source, &actions.bytes)
-        actions.datagrams.append(
-            .init(
-                start: start, count: actions.bytes.count - start, destination: clients[handle].destination,
-                listener: listener))
     }
 
     private func isInviteServer(_ handle: ServerRecord.Handle) -> Bool {

@@ -42,13 +42,16 @@ extension SignallingCore {
             }
         }
         if request.method == .invite { answer(server, 100, to: request, datagram, arrival, &actions) }
-        let context = makeContext(request, datagram, server, arrival, set, destination)
         // A request that is routed by its number goes nowhere else: no Route that its sender made up leaves with it.
-        contexts[context].routes = destination == nil ? ForwardedRoutes(consumedCount: .max) : routes.forwarded
-        contexts[context].withholdsIdentity = withholdsIdentity(
+        let passed = destination == nil ? ForwardedRoutes(consumedCount: .max) : routes.forwarded
+        let withholdsIdentity = withholdsIdentity(
             of: request, datagram, from: arrival.source.address, to: destination?.address, snapshot)
+        let context = makeContext(
+            request, datagram, server, arrival, set, destination, passed, withholdsIdentity: withholdsIdentity)
         servers[server].context = context
+        contextAtHand = context
         drive(context, .begin, arrival.now, &actions)
+        contextAtHand = nil
     }
 
     /// Why a request is not forwarded at all (§16.3): the status of the answer, or nil.
@@ -60,57 +63,34 @@ extension SignallingCore {
         if LoopMark.isPresent(in: request, datagram, from: source, key: settings.routeSecret) { return 482 }
         if request.maxBreadth == 0 { return 440 }
         if asksForExtension(request, datagram, in: .proxyRequire) { return 420 }
-        do {
-            return try SIPURI.parse(datagram, request.requestURI).scheme == .other ? 416 : nil
-        } catch {
-            return 400
-        }
+        guard let target = request.target else { return 400 }
+        return target.scheme == .other ? 416 : nil
     }
 
     private mutating func makeContext(
         _ request: Message, _ datagram: Span<UInt8>, _ server: ServerRecord.Handle, _ arrival: Arrival,
-        _ set: TargetSet, _ destination: TransportAddress?
+        _ set: TargetSet, _ destination: TransportAddress?, _ routes: ForwardedRoutes, withholdsIdentity: Bool
     ) -> ContextRecord.Handle {
         let isInvite = request.method == .invite
         let machine = ResponseContext(
             isInvite: isInvite, targetCount: max(1, set.targets.count), timerC: settings.timerC,
-            tryingDelay: settings.timers.tryingDelay)
-        let handle = contexts.take {
-            ContextRecord(
-                machine: machine, server: server, original: [], source: arrival.source, targets: [], text: [],
-                dialogDestination: nil, routes: ForwardedRoutes(consumedCount: .max), withholdsIdentity: false,
-                recordRoute: nil, kept: [], keptStatus: 0,
-                cancelReason: [], clients: [],
-                liveClientCount: 0, upstream: arrival.source, listener: arrival.listener, callID: ShortText())
-        }
+            tryingDelay: tryingDelay)
         searchingCount += 1
         // The requests that make a dialog (§16.6 step 4; RFC 6665 and RFC 3515 for the other two).
         let makesDialog = isInvite || request.method == .subscribe || request.method == .refer
         let mark =
             makesDialog && settings.isRecordRouting
             ? RouteMark.make(for: request, in: datagram, key: settings.routeSecret) : nil
-        contexts[handle].machine = machine
-        contexts[handle].server = server
-        contexts[handle].original.removeAll(keepingCapacity: true)
-        datagram.withUnsafeBufferPointer { contexts[handle].original.append(contentsOf: $0) }
         heldByteCount += datagram.count
-        contexts[handle].source = arrival.source
-        contexts[handle].targets.removeAll(keepingCapacity: true)
-        contexts[handle].targets += set.targets
-        contexts[handle].text.removeAll(keepingCapacity: true)
-        contexts[handle].text += set.text
-        contexts[handle].dialogDestination = destination
-        // A request within the dialog has our mark in its Route set already (§16.6 step 4 would add nothing).
-        contexts[handle].recordRoute = destination == nil ? mark : nil
-        contexts[handle].kept.removeAll(keepingCapacity: true)
-        contexts[handle].keptStatus = 0
-        contexts[handle].cancelReason.removeAll(keepingCapacity: true)
-        contexts[handle].clients.removeAll(keepingCapacity: true)
-        contexts[handle].liveClientCount = 0
-        contexts[handle].upstream = servers[server].destination
-        contexts[handle].listener = arrival.listener
-        contexts[handle].callID = ShortText(datagram, request.callID.lowerBound..<request.callID.upperBound)
-        return handle
+        return contexts.take(
+            ContextRecord(
+                machine: machine, server: server,
+                original: datagram.withUnsafeBufferPointer { store.keep($0) }, callID: request.callID,
+                source: arrival.source, targets: store.keep(set, scratch: &responseBytes),
+                dialogDestination: destination, routes: routes, withholdsIdentity: withholdsIdentity,
+                // A request within the dialog has our mark in its Route set already (§16.6 step 4 would add nothing).
+                recordRoute: destination == nil ? mark : nil, upstream: servers[server].destination,
+                listener: arrival.listener))
     }
 
     /// Gives an event to the context and carries out its actions. Where the event is a response, `forwardedBytes` holds
@@ -129,16 +109,47 @@ extension SignallingCore {
         freeIfDone(handle)
     }
 
-    /// Frees the context when its search is over and nothing that it sent can be answered any more.
+    /// Frees the context when its search is over and nothing that it sent can be answered any more; what it keeps goes
+    /// as soon as nothing more will be written from it.
     mutating func freeIfDone(_ handle: ContextRecord.Handle) {
-        guard contexts.contains(handle), contexts[handle].machine.isEnded, contexts[handle].liveClientCount == 0 else {
+        guard contexts.contains(handle), contexts[handle].machine.isEnded else { return }
+        if contexts[handle].liveClientCount == 0 {
+            releaseRequest(of: handle)
+            contexts.giveBack(handle)
+        } else if !contexts[handle].original.isEmpty, !mayWrite(from: handle) {
+            releaseRequest(of: handle)
+        }
+    }
+
+    /// True while one of its client transactions may still send something.
+    private func mayWrite(from handle: ContextRecord.Handle) -> Bool {
+        var next = contexts[handle].lastAttempt
+        while let client = next {  // at most as many as there are targets
+            if clients[client].maySend { return true }
+            next = clients[client].previousAttempt
+        }
+        return false
+    }
+
+    /// Takes a client transaction that is over out of its context's chain, where all others are alive.
+    mutating func unlink(_ client: ClientRecord.Handle, from handle: ContextRecord.Handle) {
+        let previous = clients[client].previousAttempt
+        contexts[handle].liveClientCount -= 1
+        guard var next = contexts[handle].lastAttempt, next != client else {
+            contexts[handle].lastAttempt = previous
             return
         }
+        while let other = clients[next].previousAttempt, other != client { next = other }
+        clients[next].previousAttempt = previous
+    }
+
+    /// Lets go of the request and its targets, when nothing will be written from them any more.
+    private mutating func releaseRequest(of handle: ContextRecord.Handle) {
         heldByteCount -= contexts[handle].original.count
-        // Memory for usual requests is kept for the next tenant, memory for huge ones is not.
-        if contexts[handle].original.count > Self.keptLimitBytes { contexts[handle].original = [] }
-        if contexts[handle].kept.count > Self.keptLimitBytes { contexts[handle].kept = [] }
-        contexts.giveBack(handle)
+        store.release(&contexts[handle].original)
+        store.release(&contexts[handle].targets)
+        store.release(&contexts[handle].kept)
+        store.release(&contexts[handle].cancelReason)
     }
 
     private mutating func carryOut(
@@ -150,7 +161,7 @@ extension SignallingCore {
         switch action {
         case .attempt(let target): attempt(target, of: handle, now, &actions)
         case .cancel(let target):
-            if target < contexts[handle].clients.count { startCancel(contexts[handle].clients[target], now, &actions) }
+            if let client = client(of: target, in: handle) { startCancel(client, now, &actions) }
         case .armTimerC(let at):
             let token = TimerToken(.context, nil, slot: handle.slot, generation: handle.generation)
             actions.timers.append(.init(at: at, token: token))
@@ -161,13 +172,13 @@ extension SignallingCore {
             if case .response(let status, _) = event { forward(status, handle, now, &actions) }
         case .keep:
             guard case .response(let status, _) = event else { return }
-            contexts[handle].kept.removeAll(keepingCapacity: true)
-            contexts[handle].kept += forwardedBytes.bytes
+            store.release(&contexts[handle].kept)
+            contexts[handle].kept = forwardedBytes.withUnsafeBufferPointer { store.keep($0) }
             contexts[handle].keptStatus = status
         case .addChallenges: addChallenges(to: handle)
         case .forwardKept:
             responseBytes.removeAll()
-            responseBytes.append(contexts[handle].kept)
+            contexts[handle].kept.withSpan { responseBytes.append($0) }
             answer(contexts[handle].server, contexts[handle].keptStatus, now, &actions)
         case .respond(let status): answerOriginal(handle, status, now, &actions)
         case .abandon:
@@ -179,17 +190,21 @@ extension SignallingCore {
 
     /// Adds the challenges of the response in `forwardedBytes` to the kept one, so that the caller can answer each of
     /// them (§16.7 step 7).
-    private func addChallenges(to handle: ContextRecord.Handle) {
-        var response = Message()
-        guard reparse(forwardedBytes.bytes, into: &response),
-            let end = ForwardedResponse.endOfFields(contexts[handle].kept)
-        else { return }
-        var challenges: [UInt8] = []
-        for field in response.fields where field.name == .wwwAuthenticate || field.name == .proxyAuthenticate {
-            challenges += forwardedBytes.bytes[field.line.lowerBound..<field.line.upperBound]
+    private mutating func addChallenges(to handle: ContextRecord.Handle) {
+        let (response, kept) = (original.place, contexts[handle].kept)
+        let added = forwardedBytes.bytes
+        guard reparse(added.span, into: response), let end = kept.withSpan({ ForwardedResponse.endOfFields($0) }) else {
+            return
         }
-        guard contexts[handle].kept.count + challenges.count <= Self.forwardedLimitBytes else { return }
-        contexts[handle].kept.insert(contentsOf: challenges, at: end)
+        responseBytes.removeAll()
+        kept.withSpan { responseBytes.append($0, ByteRange(0, end)) }
+        for field in response.value.fields where field.name == .wwwAuthenticate || field.name == .proxyAuthenticate {
+            responseBytes.append(added.span, field.line)
+        }
+        kept.withSpan { responseBytes.append($0, ByteRange(end, $0.count)) }
+        guard responseBytes.count <= Self.forwardedLimitBytes else { return }
+        store.release(&contexts[handle].kept)
+        contexts[handle].kept = responseBytes.withUnsafeBufferPointer { store.keep($0) }
     }
 
     /// Passes the response in `forwardedBytes` upstream. A 2xx to INVITE goes in any case (§16.7 step 5), also when the
@@ -203,7 +218,7 @@ extension SignallingCore {
         answer(contexts[handle].server, status, now, &actions)
         guard (200..<300).contains(status), actions.datagrams.count == sentBefore else { return }
         let (upstream, listener) = (contexts[handle].upstream, contexts[handle].listener)
-        sendResponse(responseBytes.bytes, upstream, listener, &actions)
+        sendResponse(upstream, listener, &actions)
     }
 
     /// Answers the request of a context with a response of our own.
@@ -212,22 +227,32 @@ extension SignallingCore {
     ) {
         let arrival = Arrival(source: contexts[handle].source, listener: contexts[handle].listener, now: now)
         let server = contexts[handle].server
-        let original = contexts[handle].original
-        var request = Message()
-        swap(&request, &originalMessage)
-        defer { swap(&request, &originalMessage) }
-        guard servers.contains(server), reparse(original, into: &request) else { return }
-        answer(server, status, to: request, original.span, arrival, &actions)
+        guard servers.contains(server) else { return }
+        contexts[handle].original.withSpan { bytes in
+            let request = contextAtHand == handle ? received.place : original.place
+            guard contextAtHand == handle || reparse(bytes, into: request) else { return }
+            answer(server, status, to: request.value, bytes, arrival, &actions)
+        }
     }
 
-    /// Reads a request again that was well-formed when it came.
-    func reparse(_ original: [UInt8], into request: inout Message) -> Bool {
+    /// Reads a message again that was well-formed when it came.
+    func reparse(_ bytes: Span<UInt8>, into message: Fixed<Message>.Place) -> Bool {
         do {
-            try request.parse(original.span)
+            try message.value.parse(bytes)
             return true
         } catch {
             return false  // its memory was given up: nothing can be written from it any more
         }
+    }
+
+    /// The client transaction of a target that was tried; nil when it is over.
+    private func client(of target: Int, in handle: ContextRecord.Handle) -> ClientRecord.Handle? {
+        var next = contexts[handle].lastAttempt
+        while let client = next {  // at most as many as there are targets
+            if case .attempt(_, target) = clients[client].purpose { return client }
+            next = clients[client].previousAttempt
+        }
+        return nil
     }
 
     /// What a target did, for the gateway information table (the method, step 6).
@@ -236,39 +261,43 @@ extension SignallingCore {
         _ actions: inout SignallingActions
     ) {
         // Within a dialog nobody is tried: whom it reaches was settled by the call.
-        guard target < contexts[handle].targets.count else { return }
+        guard let gateway = contexts[handle].targets[target] else { return }
         switch observation {
         case .noResponse: counters.attemptsUnanswered &+= 1
         case .transportError: counters.attemptsUnreachable &+= 1
         case .answered, .failureResponse: break
         }
-        let gateway = contexts[handle].targets[target]
-        let callID = contexts[handle].callID
         let transition: StatusTransition?
         switch observation {
         case .answered:
             table.countAnswer(gateway.slot)
+            if table.status(of: gateway.slot).status == .inService { return }
             transition = table.putBack(
-                gateway.slot, cause: .callAnswered, now: now, reporter: .call, callID: callID,
+                gateway.slot, cause: .callAnswered, now: now, reporter: .call, callID: callID(of: handle),
                 where: ProbeVerdict.isOverruledByAnswer)
         case .noResponse:
             table.countFailure(gateway.slot)
             transition = table.takeOut(
                 gateway.slot, until: now + gateway.timing.hold, cause: .noResponse, now: now, reporter: .call,
-                callID: callID)
+                callID: callID(of: handle))
         case .transportError:
             table.countFailure(gateway.slot)
             transition = table.takeOut(
                 gateway.slot, until: now + gateway.timing.hold, cause: .transportError, now: now, reporter: .call,
-                callID: callID)
+                callID: callID(of: handle))
         case .failureResponse(let status):
             table.countFailure(gateway.slot)
             let retryAfter = retryAfterSeconds
             transition = table.takeOut(
                 gateway.slot, until: now + (retryAfter.map { .seconds($0) } ?? gateway.timing.hold),
                 cause: retryAfter == nil ? .failureResponse : .retryAfter, now: now, reporter: .call,
-                sipStatus: UInt16(truncatingIfNeeded: status), callID: callID)
+                sipStatus: UInt16(truncatingIfNeeded: status), callID: callID(of: handle))
         }
         if let transition { actions.transitions.append(transition) }
+    }
+
+    private func callID(of handle: ContextRecord.Handle) -> ShortText {
+        let range = contexts[handle].callID
+        return contexts[handle].original.withSpan { ShortText($0, range.lowerBound..<range.upperBound) }
     }
 }

@@ -69,10 +69,10 @@ extension SignallingCore {
         inspection.servers = servers.liveCount
         inspection.clients = clients.liveCount
         inspection.contexts = contexts.liveCount
-        inspection.serverKeys = serverHandles.count
+        inspection.serverKeys = transactions.count
         inspection.waitingChains = waitingClients.count
         inspection.searches = searchingCount
-        inspection.heldBytes = heldByteCount
+        inspection.heldBytes = heldByteCount + store.keptBytes
         return inspection
     }
 
@@ -99,9 +99,13 @@ extension SignallingCore {
             else { return [] }
             return [RecordName(kind: .context, slot: context.slot, generation: context.generation)]
         case .context:
-            return contexts[.init(slot: record.slot, generation: record.generation)].clients.map {
-                RecordName(kind: .client, slot: $0.slot, generation: $0.generation)
+            var names: [RecordName] = []
+            var next = contexts[.init(slot: record.slot, generation: record.generation)].lastAttempt
+            while let client = next {
+                names.append(RecordName(kind: .client, slot: client.slot, generation: client.generation))
+                next = clients[client].previousAttempt
             }
+            return names
         }
     }
 }

@@ -4,14 +4,9 @@ import SIPMessage
 extension SignallingCore {
     /// An OPTIONS without a user part in its Request-URI asks us, not someone behind us. One by a scheme that nobody
     /// here knows is for nobody here (416).
-    func isForUs(_ request: Message, _ datagram: Span<UInt8>) -> Bool {
+    func isForUs(_ request: Message) -> Bool {
         guard request.method == .options, request.toTag == nil else { return false }
-        do {
-            let uri = try SIPURI.parse(datagram, request.requestURI)
-            return uri.userinfo == nil && uri.scheme != .other
-        } catch {
-            return false
-        }
+        return request.target.map { $0.userinfo == nil && $0.scheme != .other } ?? false
     }
 
     /// Answers an OPTIONS that asks us: 420 where it requires what we do not have (§8.2.2.3), 503 while draining, else

@@ -22,7 +22,7 @@ extension SignallingCore {
                 counters.otherRequestsReceived &+= 1
             }
             let key = serverKey(of: request, datagram, as: request.method, arrival)
-            if let server = serverHandles[key] {
+            if let server = server(of: key) {
                 counters.retransmissionsReceived &+= 1
                 drive(server, invite: .request, nonInvite: .request, arrival.now, &actions)
                 return
@@ -42,15 +42,12 @@ extension SignallingCore {
             return
         }
         counters.malformedAnswered &+= 1
-        let start = actions.bytes.count
-        writeResponse(
-            reason.status, reason.reasonPhrase, to: request, in: datagram, from: arrival.source,
-            toTag: ownTag(request, datagram), server: settings.serverName, into: &actions.bytes)
-        actions.datagrams.append(
-            .init(
-                start: start, count: actions.bytes.count - start,
-                destination: responseDestination(of: request, in: datagram, source: arrival.source),
-                listener: arrival.listener))
+        let destination = responseDestination(of: request, in: datagram, source: arrival.source)
+        actions.send(to: destination, through: arrival.listener) { bytes in
+            writeResponse(
+                reason.status, reason.reasonPhrase, to: request, in: datagram, from: arrival.source,
+                toTag: ownTag(request, datagram), server: settings.serverName, into: &bytes)
+        }
     }
 
     private func isKnown(_ source: IPAddress, _ snapshot: borrowing PinnedSnapshot) -> Bool {
@@ -64,7 +61,7 @@ extension SignallingCore {
         if isFirst(arrival) { counters.acknowledgementsReceived &+= 1 }
         let key = serverKey(of: request, datagram, as: .invite, arrival)
         // After a 2xx an ACK finds the INVITE only where its sender puts no new branch into it (RFC 2543); it goes on.
-        if let server = serverHandles[key], !servers[server].isAccepted {
+        if let server = server(of: key), !servers[server].isAccepted {
             guard acknowledges(request, datagram, server) else {
                 counters.strayAcknowledgements &+= 1
                 return
@@ -113,9 +110,11 @@ extension SignallingCore {
             let egress = egress(to: first.address, preferring: arrival.listener)
         else { return false }
         guard isFirst(arrival) else { return true }
-        forwardStatelessly(
-            request, datagram, arrival, .target(suffix: set.text[first.suffix]), ForwardedRoutes(consumedCount: .max),
-            to: first.address, by: egress, snapshot, &actions)
+        set.text.withUnsafeBufferPointer { text in
+            forwardStatelessly(
+                request, datagram, arrival, .target(suffix: UnsafeBufferPointer(rebasing: text[first.suffix])),
+                ForwardedRoutes(consumedCount: .max), to: first.address, by: egress, snapshot, &actions)
+        }
         return true
     }
 
@@ -124,20 +123,20 @@ extension SignallingCore {
         _ routes: ForwardedRoutes, to destination: TransportAddress, by egress: ListenerNumber,
         _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
-        let (start, source) = (actions.bytes.count, arrival.source.address)
+        let source = arrival.source.address
         var loopMark: UInt64?
         if case .target = requestURI {
             loopMark = LoopMark.make(for: request, in: datagram, from: source, key: settings.routeSecret)
         }
-        ForwardedRequest(
+        let forwarded = ForwardedRequest(
             branch: statelessBranch(request, datagram), branchKey: settings.workerSecret,
             advertised: settings.listeners[Int(egress.index)].advertised, requestURI: requestURI, routes: routes,
             recordRoute: nil, loopMark: loopMark,
             withholdsIdentity: withholdsIdentity(
-                of: request, datagram, from: source, to: destination.address, snapshot)
-        ).write(request, in: datagram, from: arrival.source, into: &actions.bytes)
-        actions.datagrams.append(
-            .init(start: start, count: actions.bytes.count - start, destination: destination, listener: egress))
+                of: request, datagram, from: source, to: destination.address, snapshot))
+        actions.send(to: destination, through: egress) { bytes in
+            forwarded.write(request, in: datagram, from: arrival.source, into: &bytes)
+        }
     }
 
     /// True when the ACK is for the response that was sent: always with the cookie in its branch, else by To tag
@@ -146,10 +145,12 @@ extension SignallingCore {
         _ request: Message, _ datagram: Span<UInt8>, _ server: ServerRecord.Handle
     ) -> Bool {
         guard !request.topVia.hasCookie, let tag = request.toTag else { return true }
-        var response = Message()
-        guard reparse(servers[server].response, into: &response), let sent = response.toTag else { return true }
         let answer = servers[server].response
-        return OutputBuffer.copy(of: datagram, tag) == OutputBuffer.copy(of: answer.span, sent)
+        return answer.withSpan { bytes in
+            let response = original.place
+            guard reparse(bytes, into: response), let sent = response.value.toTag else { return true }
+            return OutputBuffer.copy(of: datagram, tag) == OutputBuffer.copy(of: bytes, sent)
+        }
     }
 
     /// CANCEL is answered at once and hop by hop (§16.10); the INVITE goes its own way. One that finds nothing is 481
@@ -162,14 +163,14 @@ extension SignallingCore {
         if isFirst(arrival) { counters.cancelsReceived &+= 1 }
         let key = serverKey(of: request, datagram, as: .invite, arrival)
         // §22.1: from the hop that sent the INVITE and nobody else, who would have to know its branch.
-        guard let server = serverHandles[key], servers[server].destination.address == arrival.source.address else {
+        guard let server = server(of: key), servers[server].destination.address == arrival.source.address else {
             if passOn(arrival, snapshot, &actions) { return }
             if isKnown(arrival.source.address, snapshot) {
                 // §9.2: a CANCEL of another request than INVITE is answered 200 and changes nothing.
                 var isOther = false
                 for method in Self.otherMethods where !isOther {
                     let key = serverKey(of: request, datagram, as: method, arrival)
-                    isOther = serverHandles[key] != nil
+                    isOther = server(of: key) != nil
                 }
                 answerStatelessly(isOther ? 200 : 481, to: request, datagram, arrival, &actions)
             } else {
@@ -211,10 +212,12 @@ extension SignallingCore {
     private mutating func keepReason(
         of request: Message, _ datagram: Span<UInt8>, for context: ContextRecord.Handle
     ) {
-        for field in request.fields where field.name == .reason {
-            guard contexts[context].cancelReason.count + field.line.count <= 1024 else { return }
-            contexts[context].cancelReason += OutputBuffer.copy(of: datagram, field.line)
+        guard request.has(.reason) else { return }
+        responseBytes.removeAll()
+        for field in request.fields where field.name == .reason && responseBytes.count + field.line.count <= 1024 {
+            responseBytes.append(datagram, field.line)
         }
+        contexts[context].cancelReason = responseBytes.withUnsafeBufferPointer { store.keep($0) }
     }
 
     private mutating func receiveNew(
@@ -222,14 +225,15 @@ extension SignallingCore {
         _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
         let role = settings.listeners[Int(arrival.listener.index)].role
-        let routes = ReceivedRoutes(request, datagram, settings)
+        let routes =
+            request.toTag == nil ? ReceivedRoutes.outsideDialog : ReceivedRoutes(request, datagram, settings)
         let isWithinDialog = role == .proxy && request.toTag != nil && routes.isAuthentic
         guard isWithinDialog || isKnown(arrival.source.address, snapshot) else {
             counters.strangersRefused &+= 1
             answerStatelessly(403, to: request, datagram, arrival, &actions)
             return
         }
-        if isForUs(request, datagram) {
+        if isForUs(request) {
             answerOptions(request, datagram, role, arrival, &actions)
             return
         }
@@ -253,8 +257,9 @@ extension SignallingCore {
         _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
         let server = makeServer(request, datagram, key, arrival)
+        let tag = ownTag(request, datagram)
         if request.toTag == nil {
-            let fingerprint = MergedRequests.fingerprint(of: request, datagram, key: settings.workerSecret)
+            let fingerprint = MergedRequests.fingerprint(request.method, tag)
             if let other = merged.server(of: fingerprint), servers.contains(other) {
                 answer(server, 482, to: request, datagram, arrival, &actions)
                 return
@@ -275,7 +280,7 @@ extension SignallingCore {
             responseBytes.removeAll()
             writeResponse(
                 status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source,
-                toTag: ownTag(request, datagram), server: settings.serverName, into: &responseBytes
+                toTag: tag, server: settings.serverName, into: &responseBytes
             ) { RedirectResponse.writeContacts(set, without: own, for: request, in: datagram, into: &$0) }
             answer(server, status, arrival.now, &actions)
             return

@@ -26,52 +26,56 @@ extension SignallingCore {
             ? .invite(InviteServerTransaction(timers: settings.timers, reliable: isReliable))
             : .nonInvite(NonInviteServerTransaction(timers: settings.timers, reliable: isReliable))
         let destination = responseDestination(of: request, in: datagram, source: arrival.source)
-        let handle = servers.take {
+        let handle = servers.take(
             ServerRecord(
-                machine: machine, key: key, destination: destination, listener: arrival.listener, response: [],
-                context: nil)
-        }
-        servers[handle].machine = machine
-        servers[handle].key = key
-        servers[handle].destination = destination
-        servers[handle].listener = arrival.listener
-        servers[handle].response.removeAll(keepingCapacity: true)
-        servers[handle].context = nil
-        serverHandles[key] = handle
+                machine: machine, key: key, destination: destination, listener: arrival.listener, response: .empty,
+                context: nil))
+        transactions.insert(handle.slot, of: key)
         return handle
     }
 
-    /// Gives an event to the transaction and carries out what it says.
+    /// The server transaction of that key.
+    func server(of key: ServerTransactionKey) -> ServerRecord.Handle? {
+        transactions.slot(of: key) { servers[servers.handle(at: $0)].key == key }.map { servers.handle(at: $0) }
+    }
+
+    /// Gives an event to the transaction and carries out what it says. Where the event is a response, `responseBytes`
+    /// holds it.
     mutating func drive(
         _ handle: ServerRecord.Handle, invite: InviteServerTransaction.Event?,
         nonInvite: NonInviteServerTransaction.Event?,
         _ now: Instant, _ actions: inout SignallingActions
     ) {
         var emitted = TransactionActions()
+        var isNew = false
         switch servers[handle].machine {
         case .invite(var machine):
             guard let invite else { return }
+            if case .respond = invite { isNew = true }
             machine.receive(invite, now: now, into: &emitted)
             servers[handle].machine = .invite(machine)
         case .nonInvite(var machine):
             guard let nonInvite else { return }
+            if case .respond = nonInvite { isNew = true }
             machine.receive(nonInvite, now: now, into: &emitted)
             servers[handle].machine = .nonInvite(machine)
         }
         for index in 0..<emitted.count {
             switch emitted[index] {
-            case .send:
-                sendResponse(servers[handle].response, servers[handle].destination, servers[handle].listener, &actions)
+            case .send: sendResponse(of: handle, isNew: isNew, &actions)
             case .arm(let timer, let at):
                 let token = TimerToken(.server, timer, slot: handle.slot, generation: handle.generation)
                 actions.timers.append(.init(at: at, token: token))
             case .deliver, .ackReceived, .timeout, .transportFailure, .sendACK: break
             }
         }
+        if isNew || !servers[handle].mayResend { store.release(&servers[handle].response) }
         if servers[handle].isTerminated {
-            serverHandles[servers[handle].key] = nil
-            if servers[handle].response.count > Self.keptLimitBytes { servers[handle].response = [] }
+            transactions.remove(handle.slot, of: servers[handle].key)
+            store.release(&servers[handle].response)
             servers.giveBack(handle)
+        } else if isNew, servers[handle].mayResend {
+            servers[handle].response = responseBytes.withUnsafeBufferPointer { store.keep($0) }
         }
     }
 
@@ -81,8 +85,6 @@ extension SignallingCore {
     ) {
         // What the machine would not send must not take the place of what it may have to send again.
         guard servers.contains(handle), servers[handle].accepts(status: status) else { return }
-        servers[handle].response.removeAll(keepingCapacity: true)
-        servers[handle].response += responseBytes.bytes
         drive(handle, invite: .respond(status: status), nonInvite: .respond(status: status), now, &actions)
     }
 
@@ -111,17 +113,14 @@ extension SignallingCore {
         _ status: Int, to request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival,
         _ actions: inout SignallingActions, extraFields: (inout OutputBuffer) -> Void = { _ in }
     ) {
-        let start = actions.bytes.count
-        writeResponse(
-            status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source,
-            toTag: ownTag(request, datagram), server: settings.serverName, into: &actions.bytes,
-            extraFields: extraFields)
         counters.responsesSent &+= 1
-        actions.datagrams.append(
-            .init(
-                start: start, count: actions.bytes.count - start,
-                destination: responseDestination(of: request, in: datagram, source: arrival.source),
-                listener: arrival.listener))
+        let destination = responseDestination(of: request, in: datagram, source: arrival.source)
+        actions.send(to: destination, through: arrival.listener) { bytes in
+            writeResponse(
+                status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source,
+                toTag: ownTag(request, datagram), server: settings.serverName, into: &bytes,
+                extraFields: extraFields)
+        }
     }
 
     /// True when the field names an extension. We have none that anybody could require: reliable provisionals,
@@ -151,26 +150,31 @@ extension SignallingCore {
         if !isFirst { output.append("\r\n") }
     }
 
-    /// Sends a response that is written already.
-    mutating func sendResponse(
-        _ bytes: [UInt8], _ destination: TransportAddress, _ listener: ListenerNumber,
-        _ actions: inout SignallingActions
+    /// Sends the response in `responseBytes`, or the one that the transaction keeps, once more.
+    private mutating func sendResponse(
+        of handle: ServerRecord.Handle, isNew: Bool, _ actions: inout SignallingActions
     ) {
-        guard !bytes.isEmpty else { return }
-        counters.responsesSent &+= 1
-        let start = actions.bytes.count
-        actions.bytes.append(bytes)
-        actions.datagrams.append(
-            .init(start: start, count: bytes.count, destination: destination, listener: listener))
+        let (destination, listener) = (servers[handle].destination, servers[handle].listener)
+        if isNew {
+            sendResponse(destination, listener, &actions)
+        } else if !servers[handle].response.isEmpty {
+            counters.responsesSent &+= 1
+            servers[handle].response.withSpan { actions.send($0, to: destination, through: listener) }
+        }
     }
 
-    /// The To tag of our own answers: the same for the same request, unguessable for others.
+    /// Sends the response in `responseBytes`.
+    mutating func sendResponse(
+        _ destination: TransportAddress, _ listener: ListenerNumber, _ actions: inout SignallingActions
+    ) {
+        counters.responsesSent &+= 1
+        responseBytes.withUnsafeBufferPointer { actions.send($0.span, to: destination, through: listener) }
+    }
+
+    /// The To tag of our own answers: the same for the same request, its CANCEL (§9.2) and its ACK; unguessable for
+    /// others.
     func ownTag(_ request: Message, _ datagram: Span<UInt8>) -> UInt64 {
-        var hash = KeyedHash(settings.workerSecret)
-        hash.update(datagram, request.callID)
-        hash.update(datagram, request.from)
-        hash.update(UInt64(request.cSeqNumber))
-        return hash.finish()
+        MergedRequests.commonHash(of: request, datagram, key: settings.workerSecret)
     }
 
     /// True when an ACK is for an answer of our own, also for one that was given without a transaction (§8.2.7).

@@ -21,7 +21,9 @@ package struct SignallingCore: ~Copyable {
     var servers = Slab<ServerRecord>()
     var clients = Slab<ClientRecord>()
     var contexts = Slab<ContextRecord>()
-    var serverHandles: [ServerTransactionKey: ServerRecord.Handle] = [:]
+    var transactions = ServerTransactionTable(expectedCount: expectedTransactionCount)
+    /// The messages that records keep.
+    var store = ByteStore()
     /// What finds a copy of a request that came here by another way.
     var merged = MergedRequests()
     /// The client transactions that wait for a first response, a chain for each destination.
@@ -35,8 +37,6 @@ package struct SignallingCore: ~Copyable {
 
     /// A request that is longer is not forwarded: UDP over IPv4 takes 65,507 bytes, and we add up to about a thousand.
     static var forwardedLimitBytes: Int { 64_000 }
-    /// A freed record keeps no array that is longer than this.
-    static var keptLimitBytes: Int { 8192 }
 
     /// What has been counted since the beginning.
     package internal(set) var counters = SignallingCounters()
@@ -44,9 +44,16 @@ package struct SignallingCore: ~Copyable {
     /// Up to so many server transactions the table of their keys does not grow, which would stop the worker meanwhile.
     private static let expectedTransactionCount = 1 << 19
 
+    /// How long a request other than INVITE waits before it gets a 100.
+    let tryingDelay: Duration
+    /// The message at hand.
+    let received = Fixed(Message())
+    /// The request of a response context, read again.
+    let original = Fixed(Message())
+    /// The response context whose request is the message at hand.
+    var contextAtHand: ContextRecord.Handle?
+
     // Kept for their memory from one call to the next; each is taken out while it is in use.
-    var receivedMessage = Message()
-    var originalMessage = Message()
     var targetSet = TargetSet()
     var responseBytes = OutputBuffer(capacity: 4096)
     /// The response at hand as it would go upstream.
@@ -61,8 +68,8 @@ package struct SignallingCore: ~Copyable {
         into actions: inout SignallingActions
     ) {
         (self.settings, self.table) = (settings, table)
+        tryingDelay = settings.timers.tryingDelay
         probeSchedule = ProbeSchedule(settings.probing)
-        serverHandles.reserveCapacity(Self.expectedTransactionCount)
         if settings.worker == 0, settings.probing.interval > .zero,
             settings.listeners.contains(where: { $0.role == .proxy })
         {
@@ -94,20 +101,18 @@ package struct SignallingCore: ~Copyable {
         _ datagram: Span<UInt8>, from source: TransportAddress, on listener: ListenerNumber, origin: UInt8? = nil,
         snapshot: borrowing PinnedSnapshot, now: Instant, into actions: inout SignallingActions
     ) {
-        var message = Message()
-        swap(&message, &receivedMessage)
-        defer { swap(&message, &receivedMessage) }
+        let message = received.place
         let arrival = Arrival(source: source, listener: listener, now: now, origin: origin)
         do {
-            try message.parse(datagram)
+            try message.value.parse(datagram)
         } catch {
-            refuseMalformed(message, datagram, arrival, error, snapshot, &actions)
+            refuseMalformed(message.value, datagram, arrival, error, snapshot, &actions)
             return
         }
-        if message.isRequest {
-            receiveRequest(message, datagram, arrival, snapshot, &actions)
+        if message.value.isRequest {
+            receiveRequest(message.value, datagram, arrival, snapshot, &actions)
         } else {
-            receiveResponse(message, datagram, arrival, snapshot, &actions)
+            receiveResponse(message.value, datagram, arrival, snapshot, &actions)
         }
     }
 
@@ -118,17 +123,15 @@ package struct SignallingCore: ~Copyable {
         _ head: Span<UInt8>, from source: TransportAddress, on listener: ListenerNumber,
         snapshot: borrowing PinnedSnapshot, now: Instant, into actions: inout SignallingActions
     ) {
-        var message = Message()
-        swap(&message, &receivedMessage)
-        defer { swap(&message, &receivedMessage) }
+        let message = received.place
         var reason = MalformedMessage.withoutContentLength(headBytes: head.count)
         do {
-            try message.parse(head)
+            try message.value.parse(head)
         } catch {
             reason = error
         }
         let arrival = Arrival(source: source, listener: listener, now: now)
-        refuseMalformed(message, head, arrival, reason, snapshot, &actions)
+        refuseMalformed(message.value, head, arrival, reason, snapshot, &actions)
     }
 
     /// A timer's instant has come. A stale one changes nothing.

@@ -1,9 +1,8 @@
 /// Records at numbered places that are used again: a handle names a place and the generation of its tenant, so that
 /// what outlives a record (a timer, a response) finds nothing instead of its successor.
 ///
-/// Places lie in chunks that never move, so that a worker that grows under load does not stop to copy what it has. A
-/// freed record stays in its place with whatever memory its arrays have; the next tenant makes use of it.
-struct Slab<Record>: ~Copyable {
+/// Places lie in chunks that never move, so that a worker that grows under load does not stop to copy what it has.
+struct Slab<Record: BitwiseCopyable>: ~Copyable {
     /// One tenant of one place.
     struct Handle: Hashable, Sendable, BitwiseCopyable {
         let slot: UInt32
@@ -14,13 +13,13 @@ struct Slab<Record>: ~Copyable {
     static var generationMask: UInt32 { 0xFF_FFFF }
     private static var placesPerChunk: Int { 1024 }
 
-    private struct Place {
+    private struct Place: BitwiseCopyable {
         var generation: UInt32  // odd: taken
         var record: Record
     }
 
     private var chunks: [UnsafeMutablePointer<Place>] = []
-    /// Places that were ever taken; all before it are initialised.
+    /// Places that were ever taken.
     private var count = 0
     private var free: [UInt32] = []
 
@@ -30,24 +29,21 @@ struct Slab<Record>: ~Copyable {
     init() {}
 
     deinit {
-        for (number, chunk) in chunks.enumerated() {
-            chunk.deinitialize(count: min(Self.placesPerChunk, count - number * Self.placesPerChunk))
-            chunk.deallocate()
-        }
+        for chunk in chunks { chunk.deallocate() }
     }
 
-    /// Takes a place: a freed one as it was left, or a new one with what `make` gives.
-    mutating func take(_ make: () -> Record) -> Handle {
+    /// Puts a record into a free place.
+    mutating func take(_ record: Record) -> Handle {
         liveCount += 1
         if let slot = free.popLast() {
             let place = place(slot)
             let generation = (place.pointee.generation &+ 1) & Self.generationMask
-            place.pointee.generation = generation
+            place.pointee = Place(generation: generation, record: record)
             return Handle(slot: slot, generation: generation)
         }
         let (chunk, inChunk) = count.quotientAndRemainder(dividingBy: Self.placesPerChunk)
         if chunk == chunks.count { chunks.append(.allocate(capacity: Self.placesPerChunk)) }
-        (chunks[chunk] + inChunk).initialize(to: Place(generation: 1, record: make()))
+        (chunks[chunk] + inChunk).initialize(to: Place(generation: 1, record: record))
         count += 1
         return Handle(slot: UInt32(truncatingIfNeeded: count - 1), generation: 1)
     }
@@ -72,6 +68,9 @@ struct Slab<Record>: ~Copyable {
         _read { yield place(handle.slot).pointee.record }
         nonmutating _modify { yield &place(handle.slot).pointee.record }
     }
+
+    /// Who has the place, of which it is known that it is taken.
+    func handle(at slot: UInt32) -> Handle { Handle(slot: slot, generation: place(slot).pointee.generation) }
 
     /// Any slot below `count` has its chunk; the array checks the rest.
     @inline(__always)

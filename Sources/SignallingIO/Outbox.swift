@@ -52,7 +52,7 @@ struct Outbox: ~Copyable {
         _ counters: inout SignallingIOCounters
     ) {
         guard !actions.datagrams.isEmpty else { return }
-        actions.bytes.bytes.withUnsafeBufferPointer { bytes in
+        actions.bytes.withUnsafeBufferPointer { bytes in
             var index = 0
             while index < actions.datagrams.count {
                 let listener = Int(actions.datagrams[index].listener.index)

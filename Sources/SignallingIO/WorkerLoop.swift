@@ -269,11 +269,13 @@ struct WorkerLoop: ~Copyable {
 
     /// Passes messages to the workers that have the connection that they go by.
     private mutating func passOnElsewhere() {
+        guard !streams.elsewhere.isEmpty else { return }
+        let bytes = actions.bytes.bytes
         for other in streams.elsewhere {
             let datagram = actions.datagrams[other.index]
             let isIn = put(
                 .outgoing, datagram.destination, datagram.listener,
-                actions.bytes.bytes.span.extracting(datagram.start..<datagram.start + datagram.count),
+                bytes.span.extracting(datagram.start..<datagram.start + datagram.count),
                 origin: shared.settings.worker, to: other.worker)
             if !isIn { counters.mailboxFullDropped &+= 1 }
             toWake |= 1 << UInt64(other.worker)

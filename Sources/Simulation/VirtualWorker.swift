@@ -105,10 +105,11 @@ package final class VirtualWorker {
     private func drainActions() -> Output {
         var output = Output()
         output.datagrams.reserveCapacity(actions.datagrams.count)
+        let bytes = actions.bytes.bytes
         for datagram in actions.datagrams {
             output.datagrams.append(
                 Outgoing(
-                    bytes: Array(actions.bytes.bytes[datagram.start..<datagram.start + datagram.count]),
+                    bytes: Array(bytes[datagram.start..<datagram.start + datagram.count]),
                     destination: datagram.destination, listener: datagram.listener))
         }
         for timer in actions.timers {

@@ -37,11 +37,14 @@ extension Duration {
     /// The duration in whole nanoseconds; beyond 292 years it stays at the end of the range.
     @inlinable
     package var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        guard !overflow else { return seconds < 0 ? .min : .max }
-        let (sum, sumOverflow) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return sumOverflow ? (seconds < 0 ? .min : .max) : sum
+        // One division of 128 by 64 bits: `components` would take two of 128 by 128, at every timer that is armed.
+        let magnitude = attoseconds.magnitude
+        let high = UInt64(truncatingIfNeeded: magnitude >> 64)
+        guard high < 1_000_000_000 else { return attoseconds < 0 ? .min : .max }
+        let low = UInt64(truncatingIfNeeded: magnitude)
+        let nanoseconds = (1_000_000_000 as UInt64).dividingFullWidth((high, low)).quotient
+        guard nanoseconds <= UInt64(Int64.max) else { return attoseconds < 0 ? .min : .max }
+        return attoseconds < 0 ? -Int64(nanoseconds) : Int64(nanoseconds)
     }
 
     /// The duration in whole milliseconds.
