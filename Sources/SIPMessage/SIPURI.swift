@@ -49,6 +49,7 @@ package struct SIPURI: Sendable, BitwiseCopyable {
         // The subscriber becomes the user part of a SIP URI (§19.1.6), where an `@` would name another host.
         let at = Bytes.first(UInt8(ascii: "@"), in: datagram, from: rest.lowerBound, to: rest.upperBound)
         guard at == rest.upperBound else { throw Malformed(offset: at) }
+        try checkEscapes(datagram, rest.lowerBound, rest.upperBound)
         uri.userinfo = rest
         return uri
     }
