@@ -4,12 +4,13 @@
 /// published, and no node below that is ever written again; so readers need no synchronisation of their own. That is
 /// why the class may be called Sendable although the compiler can't see it.
 ///
-/// Nodes lie in chunks behind a directory that never moves. A node is 13 words: the node number of each of the 12
-/// digits' children (0: none), then the value (0: none, else the value plus 1).
+/// Nodes lie in chunks behind a directory that never moves. A node is a cache line of 16 words: the node number of each
+/// of the 12 digits' children (0: none), then the value (0: none, else the value plus 1); three are unused. A look-up
+/// in a large table waits for memory and for nothing else, once a digit.
 final class NodeArena: @unchecked Sendable {
     static let childCount = 12
     static let valueWord = 12
-    static let wordsPerNode = 13
+    static let wordsPerNode = 16
     private static let nodesPerChunk = 4096
     private static let chunkLimitCount = 65_536
 
@@ -35,9 +36,8 @@ final class NodeArena: @unchecked Sendable {
         precondition(chunk < Self.chunkLimitCount, "268 million nodes: the builder compacts long before")
         if chunk >= chunkCount {
             let words = Self.nodesPerChunk * Self.wordsPerNode
-            let memory = UnsafeMutablePointer<UInt32>.allocate(capacity: words)
-            memory.initialize(repeating: 0, count: words)
-            directory[chunk] = memory
+            let memory = UnsafeMutableRawPointer.allocate(byteCount: words * 4, alignment: Self.wordsPerNode * 4)
+            directory[chunk] = memory.initializeMemory(as: UInt32.self, repeating: 0, count: words)
             chunkCount = chunk + 1
         }
         nodeCount += 1
