@@ -52,7 +52,9 @@ package struct NameAddress: Sendable, BitwiseCopyable {
         let colon = Bytes.first(UInt8(ascii: ":"), in: datagram, from: uri.lowerBound, to: uri.upperBound)
         guard colon > uri.lowerBound, colon < uri.upperBound else { throw Malformed(offset: range.lowerBound) }
         for index in uri.lowerBound..<uri.upperBound
-        where Bytes.isWhitespace(datagram[index]) || datagram[index] == UInt8(ascii: "\"") {
+        where Bytes.isWhitespace(datagram[index]) || datagram[index] == UInt8(ascii: "\"")
+            || datagram[index] == UInt8(ascii: ">")
+        {
             throw Malformed(offset: index)
         }
         let rest = try parameters(datagram, from: end, to: range.upperBound)
