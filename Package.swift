@@ -129,7 +129,8 @@ let package = Package(
         .testTarget(
             name: "SignallingCoreTests",
             dependencies: [
-                "SignallingCore", "Simulation", "SIPMessage", "Probing", "SIPTransaction", "Routing", "Time", "Addressing",
+                "SignallingCore", "Simulation", "SIPMessage", "Probing", "SIPTransaction", "Routing", "Time",
+                "Addressing",
             ], swiftSettings: ours),
         .testTarget(
             name: "BenchmarkTests", dependencies: ["Benchmark", "SignallingCore", "JSON", "Time"],
