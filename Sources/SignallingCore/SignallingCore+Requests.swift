@@ -237,7 +237,9 @@ extension SignallingCore {
             answerOptions(request, datagram, role, arrival, &actions)
             return
         }
-        let isRefused = !isWithinDialog && (isDraining || searchingCount >= settings.callLimitCount)
+        // What has a To tag belongs to a call under way, also where its sender keeps no route set.
+        let isRefused =
+            request.toTag == nil && (isDraining || isOverloaded || searchingCount >= settings.callLimitCount)
         if isRefused || servers.liveCount >= settings.transactionLimitCount || heldByteCount >= settings.heldLimitBytes
         {
             counters.shed &+= 1

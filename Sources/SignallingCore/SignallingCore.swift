@@ -29,6 +29,9 @@ package struct SignallingCore: ~Copyable {
     /// The client transactions that wait for a first response, a chain for each destination.
     var waitingClients: [TransportAddress: ClientRecord.Handle] = [:]
     var isDraining = false
+    /// True while more comes than can be worked off: new requests outside dialogs are answered 503, so that the calls
+    /// under way go on. Its owner, who sees the sockets, sets it.
+    package var isOverloaded = false
     /// Response contexts whose search goes on.
     var searchingCount = 0
     /// Bytes of the requests that live response contexts hold.

@@ -39,6 +39,7 @@ struct WorkerLoop: ~Copyable {
     private var counters = SignallingIOCounters()
     /// A bit for each worker that has got letters in this turn.
     private var toWake: UInt64 = 0
+    private var busyPeriod = BusyPeriod()
     private var isDraining = false
     private var publishedAt: Instant
     private var hasUnpublished = true
@@ -110,6 +111,7 @@ struct WorkerLoop: ~Copyable {
             hasUnpublished = true
         }
         streams.now = now
+        var hasMore = false
         for index in 0..<eventCount {
             let event = events[index]
             guard event.tag != Self.wakeTag else {
@@ -128,6 +130,7 @@ struct WorkerLoop: ~Copyable {
             // A negative result is the error of an earlier datagram, which stands in the error queue too.
             let count = csig_receive(descriptors[Int(listener.index)], batch)
             if count > 0 { reader.withSnapshot { workOff(count, listener, $0, now) } }
+            if count == csig_batch_count { hasMore = true }
         }
         let fired = reader.withSnapshot { snapshot in
             openMailbox(snapshot, now)
@@ -137,6 +140,8 @@ struct WorkerLoop: ~Copyable {
             reportFailures(snapshot, now)
             return fired
         }
+        busyPeriod.note(hasMore: hasMore || fired == Self.timerLimitCount, now: now)
+        core.isOverloaded = busyPeriod.isOverload
         if eventCount > 0 || fired > 0 {
             counters.batches &+= 1
             hasUnpublished = true

@@ -63,6 +63,9 @@ package final class VirtualWorker {
     /// every place of the core.
     package func overdue(now: Instant) -> [LifeWatch.Overdue] { life.overdue(in: core, now: now) }
 
+    /// Tells it that more comes than it can work off, or no more than it can.
+    package func setOverloaded(_ isOverloaded: Bool) { core.isOverloaded = isOverloaded }
+
     /// From now on new requests are answered 503.
     package func beginDraining() { core.beginDraining() }
 
