@@ -12,7 +12,7 @@ package import SIPMessage
 ///
 /// Servers that share a table (the proxy and the redirect server of one worker) each have a number of their own: what
 /// was sent to both are two transactions.
-package struct ServerTransactionKey: Hashable, Sendable, BitwiseCopyable {
+package struct ServerTransactionKey: Equatable, Sendable, BitwiseCopyable {
     private let low: UInt64
     private let high: UInt64
 
@@ -43,9 +43,6 @@ package struct ServerTransactionKey: Hashable, Sendable, BitwiseCopyable {
         hash.update(UInt64(part.count))
         hash.update(datagram, part)
     }
-
-    /// The bits are a hash already.
-    package func hash(into hasher: inout Hasher) { hasher.combine(low) }
 
     /// 32 of its bits, for a table that compares the rest by itself.
     package var tableBits: UInt32 { UInt32(truncatingIfNeeded: low) }

@@ -181,7 +181,8 @@ extension SignallingCore {
         }
         answerStatelessly(200, to: request, datagram, arrival, &actions)
         if let context = servers[server].context, contexts.contains(context) {
-            if !contexts[context].machine.isCancelled { keepReason(of: request, datagram, for: context) }
+            let machine = contexts[context].machine
+            if !machine.isCancelled, !machine.isEnded { keepReason(of: request, datagram, for: context) }
             drive(context, .cancel, arrival.now, &actions)
         }
     }
@@ -217,6 +218,7 @@ extension SignallingCore {
         for field in request.fields where field.name == .reason && responseBytes.count + field.line.count <= 1024 {
             responseBytes.append(datagram, field.line)
         }
+        store.release(&contexts[context].cancelReason)
         contexts[context].cancelReason = responseBytes.withUnsafeBufferPointer { store.keep($0) }
     }
 

@@ -13,6 +13,10 @@ struct BusyPeriod {
     /// True when new calls are to be shed, so that those under way go on.
     private(set) var isOverload = false
 
+    /// Takes in that the worker had nothing to do for a while, whatever its last turn left open: a full batch may have
+    /// been all that there was.
+    mutating func pause() { (since, isOverload) = (nil, false) }
+
     /// Takes in how a turn ended.
     ///
     /// - Parameters:
@@ -20,7 +24,7 @@ struct BusyPeriod {
     ///   - now: when it began.
     mutating func note(hasMore: Bool, now: Instant) {
         guard hasMore else {
-            (since, isOverload) = (nil, false)
+            pause()
             return
         }
         let begun = since ?? now

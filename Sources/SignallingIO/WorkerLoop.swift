@@ -19,6 +19,8 @@ struct WorkerLoop: ~Copyable {
     /// What came of one stream's input waits for the others' no longer when it is so much.
     private static let heldLimitBytes = 65_536
     private static let publishInterval = Duration.milliseconds(100)
+    /// Who waited so long had nothing to do: with something to receive, the wait ends at once.
+    private static let pauseLimit = Duration.milliseconds(1)
 
     private let shared: Worker
     // By worker number. Kept alive by whoever runs the loop, so that passing a letter on retains nothing.
@@ -88,9 +90,14 @@ struct WorkerLoop: ~Copyable {
         var now = clock.now
         carryOut()
         while !shared.isStopping.load(ordering: .acquiring) {
+            let waitedFrom = clock.now
             let count = csig_epoll_wait(epoll, events, Int32(Self.eventLimitCount), timeoutMilliseconds(now))
             guard count >= 0 else { return "epoll_wait: \(SocketError.reason(of: -count))" }
             now = clock.now
+            if now >= waitedFrom + Self.pauseLimit {
+                busyPeriod.pause()
+                core.isOverloaded = false
+            }
             turn(Int(count), &reader, now)
             wakeNeighbours()
             publish(now)

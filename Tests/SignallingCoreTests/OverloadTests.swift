@@ -28,6 +28,20 @@ import Time
         #expect(bench.trace() == ["100>caller", "INVITE>g1"])
     }
 
+    @Test func `a CANCEL with Reason after the 200, again and again, keeps nothing (§9.1)`() throws {
+        var bench = try Bench()
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        bench.receive(
+            bench.response(200, to: try bench.last("INVITE", to: try bench.gateway(1))), from: try bench.gateway(1))
+        let kept = bench.worker.inspection.heldBytes
+        for _ in 0..<10 {
+            bench.receive(bench.request("CANCEL", extra: ["Reason: SIP;cause=200"]), from: bench.caller)
+        }
+        #expect(bench.worker.inspection.heldBytes == kept)
+        bench.advance(.seconds(70))
+        #expect(bench.worker.inspection.heldBytes == 0)
+    }
+
     @Test func `overload: the ACK of a shed call goes nowhere`() throws {
         var bench = try Bench()
         bench.worker.setOverloaded(true)

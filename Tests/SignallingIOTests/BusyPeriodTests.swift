@@ -17,6 +17,15 @@ import Time
         #expect(!period.isOverload)
     }
 
+    @Test func `full batches with pauses between them are no overload`() {
+        var period = BusyPeriod()
+        for milliseconds in stride(from: Int64(0), to: 1000, by: 20) {
+            period.pause()
+            period.note(hasMore: true, now: start + .milliseconds(milliseconds))
+            #expect(!period.isOverload)
+        }
+    }
+
     @Test func `work without a pause for 50 ms is overload, until the first pause`() {
         var period = BusyPeriod()
         period.note(hasMore: true, now: start)
