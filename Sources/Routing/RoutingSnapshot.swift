@@ -83,18 +83,21 @@ package struct PlanNumber: Hashable, Sendable, BitwiseCopyable {
 
 /// A gateway as a snapshot holds it.
 package struct SnapshotGateway: Sendable {
-    /// Its name.
-    package let id: String
-    /// Its URI as provisioned.
-    package let uri: String
     /// Its row in the gateway information table.
     package let slot: GatewaySlot
-    /// Where requests for it are sent.
-    package let address: TransportAddress
-    /// How it is timed and held.
-    package let timing: GatewayTiming
+    /// As it was provisioned.
+    package let gateway: Gateway
     /// Where the end of its Request-URI lies in the snapshot's text.
     let suffix: Range<Int>
+
+    /// Its name.
+    package var id: String { gateway.id }
+    /// Its URI as provisioned.
+    package var uri: String { gateway.uri }
+    /// Where requests for it are sent.
+    package var address: TransportAddress { gateway.address }
+    /// How it is timed and held.
+    package var timing: GatewayTiming { gateway.timing }
 }
 
 /// One routing plan: prefixes lead to list numbers.
@@ -115,6 +118,7 @@ struct CompiledList: Sendable {
     /// In the order of priority.
     let entries: Range<Int>
     let attemptLimit: Int
+    let giveUpAfterMilliseconds: UInt32?
 }
 
 struct CompiledEntry: Sendable, BitwiseCopyable {
@@ -127,6 +131,8 @@ struct CompiledGroup: Sendable {
     let id: String
     /// In the order in which they are tried.
     let members: Range<Int>
+    let failoverCauses: CauseSet
+    let failsOverAfterRinging: Bool
 }
 
 /// What selection needs of a member and its gateway, in one place: no reference, nothing to look up elsewhere.
@@ -134,6 +140,9 @@ struct CompiledMember: Sendable, BitwiseCopyable {
     let slot: GatewaySlot
     let address: TransportAddress
     let timing: GatewayTiming
+    let outOfServiceCauses: CauseSet
+    let recovery: RecoveryMode
+    let limits: CallLimits
     let suffixStart: UInt32
     let suffixEnd: UInt32
 }

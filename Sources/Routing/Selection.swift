@@ -140,6 +140,7 @@ extension RoutingSnapshot {
         let list = Int(match.value) < lists.count ? lists[Int(match.value)] : nil
         reasons.matched(number, digitCount: match.digitCount, list: list)
         guard let list else { return .failure(.emptyRoutingList) }
+        set.giveUpAfterMilliseconds = list.giveUpAfterMilliseconds
         var walk = Walk(now: now, isRecording: isRecording, attemptLimit: list.attemptLimit)
         var first = list.entries.lowerBound
         var draw = draw
@@ -217,7 +218,7 @@ private struct Walk {
                 reasons.leftOut(member, group: group, because: "duplicate", status: status, in: snapshot)
                 continue
             }
-            set.append(member, text: snapshot.tables.text)
+            set.append(member, of: group, text: snapshot.tables.text)
             reasons.took(member, group: group, in: snapshot)
         }
     }

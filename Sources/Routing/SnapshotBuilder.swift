@@ -233,9 +233,7 @@ package struct SnapshotBuilder: Sendable {
         tables.text += gateway.requestURISuffix.utf8
         tables.gateways.set(
             slot.index,
-            to: SnapshotGateway(
-                id: gateway.id, uri: gateway.uri, slot: slot, address: gateway.address, timing: gateway.timing,
-                suffix: start..<tables.text.count))
+            to: SnapshotGateway(slot: slot, gateway: gateway, suffix: start..<tables.text.count))
         tables.gatewayAddresses[gateway.address.address, default: 0] += 1
         if isMember(gateway.id) { areGroupsStale = true }
     }
@@ -270,9 +268,14 @@ package struct SnapshotBuilder: Sendable {
                 tables.members.append(
                     CompiledMember(
                         slot: slot, address: gateway.address, timing: gateway.timing,
+                        outOfServiceCauses: gateway.gateway.outOfServiceCauses, recovery: gateway.gateway.recovery,
+                        limits: gateway.gateway.limits,
                         suffixStart: UInt32(gateway.suffix.lowerBound), suffixEnd: UInt32(gateway.suffix.upperBound)))
             }
-            tables.groups.append(CompiledGroup(id: id, members: first..<tables.members.count))
+            tables.groups.append(
+                CompiledGroup(
+                    id: id, members: first..<tables.members.count, failoverCauses: group.failoverCauses,
+                    failsOverAfterRinging: group.failsOverAfterRinging))
         }
         compiledLists = Array(repeating: nil, count: (listNames.keys.max().map { Int($0) } ?? -1) + 1)
         for (id, list) in lists {
@@ -284,7 +287,8 @@ package struct SnapshotBuilder: Sendable {
                     CompiledEntry(group: group, priority: entry.element.priority, weight: entry.element.weight))
             }
             compiledLists[Int(number)] = CompiledList(
-                id: id, entries: first..<tables.entries.count, attemptLimit: list.attemptLimit)
+                id: id, entries: first..<tables.entries.count, attemptLimit: list.attemptLimit,
+                giveUpAfterMilliseconds: list.giveUpAfterMilliseconds)
         }
     }
 }

@@ -10,6 +10,16 @@ package struct TargetSet: Sendable {
         package let address: TransportAddress
         /// The predetermined times.
         package let timing: GatewayTiming
+        /// Which ends of the attempt move the call on to the next target: its group's.
+        package let failoverCauses: CauseSet
+        /// Whether a failure after a provisional 18x moves the call on too.
+        package let failsOverAfterRinging: Bool
+        /// Which ends of the attempt say that the gateway failed.
+        package let outOfServiceCauses: CauseSet
+        /// How the gateway comes back after its time value.
+        package let recovery: RecoveryMode
+        /// How many calls the gateway may have.
+        package let limits: CallLimits
         let suffixStart: UInt32
         let suffixEnd: UInt32
 
@@ -23,6 +33,8 @@ package struct TargetSet: Sendable {
     package private(set) var text: [UInt8] = []
     /// The status changes that the selection made: gateways whose time value was reached.
     package private(set) var recovered: [StatusTransition] = []
+    /// How long the whole search may take, ms; nil: no bound.
+    package internal(set) var giveUpAfterMilliseconds: UInt32?
 
     /// An empty set.
     package init() {}
@@ -32,6 +44,7 @@ package struct TargetSet: Sendable {
         targets.removeAll(keepingCapacity: true)
         text.removeAll(keepingCapacity: true)
         recovered.removeAll(keepingCapacity: true)
+        giveUpAfterMilliseconds = nil
     }
 
     /// The whole Request-URI of a target for a user part (API section 5), as text.
@@ -39,12 +52,15 @@ package struct TargetSet: Sendable {
         "sip:\(user)" + String(decoding: text[target.suffix], as: UTF8.self)
     }
 
-    mutating func append(_ member: CompiledMember, text snapshotText: [UInt8]) {
+    mutating func append(_ member: CompiledMember, of group: CompiledGroup, text snapshotText: [UInt8]) {
         let start = UInt32(truncatingIfNeeded: text.count)
         text += snapshotText[Int(member.suffixStart)..<Int(member.suffixEnd)]
         targets.append(
             Target(
-                slot: member.slot, address: member.address, timing: member.timing, suffixStart: start,
+                slot: member.slot, address: member.address, timing: member.timing,
+                failoverCauses: group.failoverCauses, failsOverAfterRinging: group.failsOverAfterRinging,
+                outOfServiceCauses: member.outOfServiceCauses, recovery: member.recovery, limits: member.limits,
+                suffixStart: start,
                 suffixEnd: UInt32(truncatingIfNeeded: text.count)))
     }
 
