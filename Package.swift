@@ -60,6 +60,10 @@ let package = Package(
                 "CSignalling",
             ], swiftSettings: ours),
 
+        // Requests to other hosts: webhooks, status reports. Needs libcurl 7.87 or later.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "HTTPClient", dependencies: ["CCurl", "Time", "Addressing"], swiftSettings: ours),
+
         // The control plane.
         .target(
             name: "Store",
@@ -67,7 +71,7 @@ let package = Package(
                 "Routing", "JSON", "Time", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: ours),
-        .target(name: "NetworkManager", dependencies: ["Routing", "Store", "Time"], swiftSettings: ours),
+        .target(name: "NetworkManager", dependencies: ["Routing", "Store", "JSON", "Time"], swiftSettings: ours),
         .target(
             name: "ControlPlane",
             dependencies: ["Routing", "Store", "NetworkManager", "SIPMessage", "JSON", "Time", "Addressing"],
@@ -123,6 +127,9 @@ let package = Package(
             name: "SIPMessageTests", dependencies: ["SIPMessage", "Addressing", "Fixtures"], swiftSettings: ours),
         .testTarget(
             name: "SIPTransactionTests", dependencies: ["SIPTransaction", "SIPMessage", "Time"], swiftSettings: ours),
+        .testTarget(
+            name: "HTTPClientTests", dependencies: ["HTTPClient", "Time", "Addressing", "Fixtures"],
+            swiftSettings: ours),
         .testTarget(name: "ProxyTests", dependencies: ["Proxy", "Time"], swiftSettings: ours),
         .testTarget(
             name: "RoutingTests", dependencies: ["Routing", "Time", "Addressing", "Fixtures"], swiftSettings: ours),

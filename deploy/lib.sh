@@ -6,7 +6,8 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # Debian's names of what a Swift toolchain runs on, of what the build needs beside it, and of what the tests and the
 # demonstration need.
 toolchain_packages=(libcurl4 libedit2 libncurses6 libsqlite3-0 libxml2 tzdata)
-build_packages=(libsqlite3-dev libmicrohttpd-dev pkg-config curl ca-certificates git binutils libstdc++-12-dev)
+build_packages=(libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev pkg-config curl ca-certificates git binutils
+    libstdc++-12-dev)
 # shellcheck disable=SC2034  # for those who source this
 test_packages=(sip-tester jq sqlite3)
 

@@ -1,5 +1,6 @@
 import ControlPlane
 import JSON
+import NetworkManager
 import Store
 
 extension Endpoint {

@@ -1,7 +1,13 @@
 /// One method of one resource.
 struct Endpoint: Sendable {
     /// The methods of the API so far. `HEAD` works wherever `GET` does, `OPTIONS` everywhere.
-    enum Method: String, Sendable, CaseIterable { case get = "GET", put = "PUT", patch = "PATCH", delete = "DELETE" }
+    enum Method: String, Sendable, CaseIterable {
+        case get = "GET"
+        case put = "PUT"
+        case post = "POST"
+        case patch = "PATCH"
+        case delete = "DELETE"
+    }
 
     /// In which forms the answer comes.
     enum Form: Sendable { case json, events, text }
@@ -108,7 +114,8 @@ struct Route: Sendable {
     }
 
     private func checkBodyType(_ headers: RequestHeaders) throws(HTTPProblem) {
-        guard endpoint.method == .put || endpoint.method == .patch, let type = headers.mediaType else { return }
+        let hasBody = [.put, .post, .patch].contains(endpoint.method)
+        guard hasBody, let type = headers.mediaType else { return }
         // curl -d says form-urlencoded when nothing is said; JSON is then read as JSON (API section 3).
         var accepted = ["application/json"]
         if endpoint.method == .patch { accepted.append("application/merge-patch+json") }

@@ -1,34 +1,34 @@
 import ControlPlane
 import Synchronization
 
-/// A change that the one writer has in hand, and the parked request that waits for it.
+/// A request whose answer comes later, from the one writer or from elsewhere, and which is parked meanwhile.
 final class PendingChange: Sendable {
+    /// Takes the answer, once, from any thread.
+    typealias Answering = @Sendable (Result<HTTPAnswer, HTTPProblem>) -> Void
+
     /// Where the request waits.
     let parking = Parking()
-    private let change: Change
-    private let answer: @Sendable (ChangeResult) -> HTTPAnswer
-    private let result = Mutex<Result<ChangeResult, Refusal>?>(nil)
+    private let begin: @Sendable (ControlPlane, @escaping Answering) -> Void
+    private let result = Mutex<Result<HTTPAnswer, HTTPProblem>?>(nil)
+
+    /// - Parameter begin: starts what is asked for; must not block.
+    init(_ begin: @escaping @Sendable (ControlPlane, @escaping Answering) -> Void) { self.begin = begin }
 
     /// - Parameter answer: makes the answer of a change that is in force.
-    init(_ change: Change, answer: @escaping @Sendable (ChangeResult) -> HTTPAnswer) {
-        (self.change, self.answer) = (change, answer)
+    convenience init(_ change: Change, answer: @escaping @Sendable (ChangeResult) -> HTTPAnswer) {
+        self.init { controlPlane, whenDone in
+            controlPlane.submit(change) { whenDone($0.map(answer).mapError { HTTPProblem($0) }) }
+        }
     }
 
-    /// Hands the change over.
+    /// Hands the request over.
     func submit(to controlPlane: ControlPlane) {
-        controlPlane.submit(change) { [self] outcome in
+        begin(controlPlane) { [self] outcome in
             result.withLock { $0 = $0 ?? outcome }
             parking.wake()
         }
     }
 
     /// The answer, when there is one.
-    func outcome() -> Result<HTTPAnswer, HTTPProblem>? {
-        result.withLock { $0 }.map { result in
-            switch result {
-            case .success(let change): .success(answer(change))
-            case .failure(let refusal): .failure(HTTPProblem(refusal))
-            }
-        }
-    }
+    func outcome() -> Result<HTTPAnswer, HTTPProblem>? { result.withLock { $0 } }
 }

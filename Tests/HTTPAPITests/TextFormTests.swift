@@ -1,4 +1,5 @@
 import JSON
+import NetworkManager
 import Store
 import Testing
 import Time

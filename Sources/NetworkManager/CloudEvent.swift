@@ -1,26 +1,24 @@
 import JSON
-import Store
-import Time
+package import Store
+package import Time
 
 /// An event in the form of CloudEvents 1.0 (API section 7).
-enum CloudEvent {
+package enum CloudEvent {
     /// The types that a client can ask for.
-    static let types = [
+    package static let types = [
         "gateway.status.changed", "group.status.changed", "gateway.administrative-state.changed", "routing.changed",
         "network.suspected", "webhook.failing", "overload.changed", "server.started",
     ]
-    /// The type of what `?snapshot=true` sends first: no event of the sequence, so it has no number.
-    static let currentStatus = "gateway.status.current"
 
     /// A stored event as JSON on one line.
-    static func text(_ event: StoredEvent) -> String {
+    package static func text(_ event: StoredEvent) -> String {
         text(
             id: "\(event.sequence)", source: event.source, type: event.type, subject: event.subject, time: event.time,
             data: event.data)
     }
 
     /// An event of its parts; `data` is JSON text.
-    static func text(
+    package static func text(
         id: String, source: String, type: String, subject: String?, time: WallTime, data: String
     ) -> String {
         func quoted(_ text: String) -> String { JSONValue.string(text).canonicalText }
@@ -28,11 +26,6 @@ enum CloudEvent {
         if let subject { text += ",\"subject\":\(quoted(subject))" }
         text += ",\"time\":\(quoted(time.rfc3339)),\"datacontenttype\":\"application/json\",\"data\":"
         return text + oneLine(data) + "}"
-    }
-
-    /// One event of a stream (WHATWG HTML section 9.2). Without an id the client's last one stays.
-    static func block(id: Int64?, type: String, text: String) -> String {
-        (id.map { "id: \($0)\n" } ?? "") + "event: \(type)\ndata: \(text)\n\n"
     }
 
     /// Line ends in JSON text can only stand between its tokens.
