@@ -52,12 +52,16 @@ package struct CommitBatch: Sendable {
     package let statusChanges: [StatusChange]
     /// Events that belong to neither.
     package let events: [EventDraft]
+    /// What happens to webhooks, in order. They are this node's own: no part of a change, no revision.
+    package let webhooks: [WebhookEffect]
 
     /// A batch of its parts.
     package init(
-        base: Position, changes: [ChangeEntry] = [], statusChanges: [StatusChange] = [], events: [EventDraft] = []
+        base: Position, changes: [ChangeEntry] = [], statusChanges: [StatusChange] = [], events: [EventDraft] = [],
+        webhooks: [WebhookEffect] = []
     ) {
         (self.base, self.changes, self.statusChanges, self.events) = (base, changes, statusChanges, events)
+        self.webhooks = webhooks
     }
 }
 

@@ -79,6 +79,7 @@ extension Store: ChangeLog {
         }
         for change in batch.statusChanges { try write(change, numbering: &numbers, db) }
         for event in batch.events { try numbers.insert(event, db) }
+        for effect in batch.webhooks { try Self.write(effect, db) }
         return (position, numbers.lastEvent)
     }
 
