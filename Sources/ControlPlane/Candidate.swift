@@ -13,24 +13,38 @@ import Time
 struct Candidate {
     /// How one reads what is committed.
     typealias Read = (ResourcePath) throws(StoreError) -> StoredObject?
+    /// How one reads all committed gateways.
+    typealias ReadGateways = () throws(StoreError) -> [StoredObject]
 
     /// The position that the batch is made on.
     let base: Position
     /// The routing data as values.
     private(set) var builder: SnapshotBuilder
+    /// The settings as values.
+    private(set) var settings: Settings
     /// The changes taken so far that change something.
     private(set) var entries: [ChangeEntry] = []
 
     private var changed: [ResourcePath: StoredObject?] = [:]
     private let table: GatewayInformationTable
     private let read: Read
+    private let readGateways: ReadGateways
 
-    init(base: Position, builder: SnapshotBuilder, table: GatewayInformationTable, read: @escaping Read) {
-        (self.base, self.builder, self.table, self.read) = (base, builder, table, read)
+    init(
+        _ state: CommittedState, table: GatewayInformationTable, read: @escaping Read,
+        readGateways: @escaping ReadGateways
+    ) {
+        (base, builder, settings) = (state.position, state.builder, state.settings)
+        (self.table, self.read, self.readGateways) = (table, read, readGateways)
     }
 
     /// The revision that the taken changes make.
     var revision: Revision { entries.last?.revision ?? base.revision }
+
+    /// What is in force once the batch is on disk.
+    func state(at position: Position) -> CommittedState {
+        CommittedState(position: position, builder: builder, settings: settings)
+    }
 
     /// What calls will follow.
     mutating func snapshot() -> RoutingSnapshot { builder.snapshot(revision: revision) }
@@ -79,7 +93,7 @@ struct Candidate {
         }
         var results: [OperationResult] = []
         for (outcome, operation) in zip(outcomes, change.operations) {
-            let view = try object(operation.path).map { ResourceView($0) }
+            let view = try object(operation.path).map { ResourceView($0, defaults: settings.gatewayDefaults) }
             results.append(OperationResult(outcome: outcome, view: outcome == .deleted ? nil : view))
         }
         return ChangeResult(revision: revision.number, operations: results)
@@ -92,16 +106,16 @@ struct Candidate {
     ) throws(Refusal) -> OperationResult.Outcome {
         switch operation {
         case .put(let path, let value, let precondition):
-            try precondition.check(old)
+            try precondition.check(old, settings.gatewayDefaults)
             return try set(path, value, over: old, as: revision, at: time, pointer: pointer)
         case .patch(let path, let value, let precondition):
-            try precondition.check(old)
+            try precondition.check(old, settings.gatewayDefaults)
             guard let old else { throw .notFound(path) }
             guard case .object = value else { throw .notAnObject }
             return try set(
                 path, old.body.merged(with: value), over: old, as: revision, at: time, pointer: pointer)
         case .delete(let path, let precondition):
-            try precondition.check(old)
+            try precondition.check(old, settings.gatewayDefaults)
             guard old != nil else { throw .notFound(path) }
             try checkUnused(path)
             builder.remove(path)
@@ -117,8 +131,13 @@ struct Candidate {
         guard case .object(let members) = value else { throw .notAnObject }
         let body = try validated(path, members, pointer: pointer)
         if let old, old.body == body { return .unchanged }
+        let isFirst = old == nil || old?.revision == Revision(0)
+        let object = StoredObject(
+            path: path, body: body, revision: revision, createdAt: isFirst ? time : old?.createdAt ?? time,
+            updatedAt: time)
         do throws(SnapshotBuilder.Unfit) {
-            try builder.put(path, body, in: table)
+            if path.kind == .settings { try follow(object) }
+            try builder.put(path, body, defaults: settings.gatewayDefaults, in: table)
         } catch {
             switch error {
             case .everyRowTaken:
@@ -128,19 +147,38 @@ struct Candidate {
                         + "delete a gateway first.")
             case .unreadable:
                 throw Refusal(.internalError, "\(path.text) passed validation but can't be put in force.")
+            case .notRead(let reason):
+                throw Refusal(.internalError, "The gateways can't be read: \(reason)")
             }
         }
-        changed[path] = .some(
-            StoredObject(
-                path: path, body: body, revision: revision, createdAt: old?.createdAt ?? time, updatedAt: time))
+        changed[path] = .some(object)
         return old == nil ? .created : .replaced
+    }
+
+    /// Puts settings in force. Other defaults make every gateway anew: each keeps its row, since its URI stays.
+    private mutating func follow(_ object: StoredObject) throws(SnapshotBuilder.Unfit) {
+        guard let next = Settings(object) else { throw .unreadable }
+        let isOther = !next.gatewayDefaults.saysTheSame(as: settings.gatewayDefaults)
+        let gateways = isOther ? try gateways() : []
+        settings = next
+        for gateway in gateways {
+            try builder.put(gateway.path, gateway.body, defaults: next.gatewayDefaults, in: table)
+        }
+    }
+
+    /// All gateways as the batch has them so far.
+    private func gateways() throws(SnapshotBuilder.Unfit) -> [StoredObject] {
+        var committed: [StoredObject] = []
+        do { committed = try readGateways() } catch { throw .notRead(error.detail) }
+        let untouched = committed.filter { changed[$0.path] == nil }
+        return untouched + changed.values.compactMap { $0 }.filter { $0.path.kind == .gateways }
     }
 
     /// The object as the batch has it so far.
     func object(_ path: ResourcePath) throws(Refusal) -> StoredObject? {
         if let changed = changed[path] { return changed }
         do {
-            return try read(path)
+            return try read(path) ?? (path.kind == .settings ? .newSettings : nil)
         } catch {
             throw Refusal(.internalError, "\(path.text) can't be read: \(error.detail)")
         }
@@ -195,6 +233,7 @@ extension Candidate {
 
     /// Refuses to delete what others refer to, and names them.
     private func checkUnused(_ path: ResourcePath) throws(Refusal) {
+        if path.kind == .settings { throw Refusal(.conflict, "The settings always exist; they can't be deleted.") }
         if path.kind == .routingPlans, path.id == RoutingPlan.defaultID {
             throw Refusal(.conflict, "The routing plan default always exists; it can't be deleted.")
         }
@@ -227,7 +266,7 @@ extension Candidate {
         case .routingPlans:
             let peers = paths(.ingressPeers, builder.peers.values.filter { $0.routingPlan == path.id }.map(\.id))
             return Array((peers + routes(in: path.id)).prefix(limit))
-        case .ingressPeers, .routes: return []
+        case .settings, .ingressPeers, .routes: return []
         }
     }
 

@@ -8,13 +8,17 @@ struct CommittedState: Sendable {
     var position: Position
     /// The routing data as values.
     var builder: SnapshotBuilder
+    /// The settings as values.
+    var settings: Settings
 }
 
 extension SnapshotBuilder {
     /// Becomes what the store holds, in place: a gateway whose URI is the same keeps its row and with it its status.
     ///
-    /// - Returns: the revision that was read.
-    mutating func load(from store: Store, table: GatewayInformationTable) throws(StoreError) -> Revision {
+    /// - Returns: the revision that was read, and the settings.
+    mutating func load(
+        from store: Store, table: GatewayInformationTable
+    ) throws(StoreError) -> (revision: Revision, settings: Settings) {
         var loading = Loading(builder: self, table: table)
         for plan in Array(planIDs) {  // routes have no list of their own to compare with
             loading.builder.removePlan(plan)
@@ -26,7 +30,7 @@ extension SnapshotBuilder {
         }
         loading.finish()
         self = loading.builder
-        return revision
+        return (revision, loading.settings)
     }
 
     private struct Loading {
@@ -35,6 +39,7 @@ extension SnapshotBuilder {
         var builder: SnapshotBuilder
         let table: GatewayInformationTable
         var unreadable: ResourcePath?
+        var settings = Settings()
 
         private var seen: Set<ResourcePath> = []
         private var routes: [(prefix: Prefix, list: String?)] = []
@@ -47,17 +52,21 @@ extension SnapshotBuilder {
         mutating func add(_ object: StoredObject) {
             let path = object.path
             if path.kind == .routes, let plan = path.plan {
-                guard let prefix = Prefix(path.id), let list = object.body["routing_list"]?.text else {
+                guard let prefix = Prefix(path.id), let route = Route(body: object.body) else {
                     unreadable = unreadable ?? path
                     return
                 }
                 if plan != self.plan || routes.count == Self.routesAtOnce { flush() }
                 self.plan = plan
-                routes.append((prefix, list))
+                routes.append((prefix, route.list))
                 return
             }
+            if path.kind == .settings {
+                guard let read = Settings(object) else { return unreadable = unreadable ?? path }
+                settings = read
+            }
             do {
-                try builder.put(path, object.body, in: table)
+                try builder.put(path, object.body, defaults: settings.gatewayDefaults, in: table)
             } catch {
                 unreadable = unreadable ?? path
             }

@@ -7,8 +7,9 @@ extension ControlPlane {
     /// One object.
     package func view(_ path: ResourcePath) throws(Refusal) -> Revised<ResourceView> {
         let stored = try reading { () throws(StoreError) in try store.object(path) }
-        guard let object = stored.value else { throw .notFound(path) }
-        return Revised(ResourceView(object), revision: stored.revision)
+        guard let object = stored.value ?? (path.kind == .settings ? .newSettings : nil) else { throw .notFound(path) }
+        return Revised(
+            ResourceView(object, defaults: state.settings.gatewayDefaults), revision: stored.revision)
     }
 
     /// A part of a list, in the order of ids.
@@ -21,16 +22,17 @@ extension ControlPlane {
         func objects(after: String?, limit: Int) throws(Refusal) -> Revised<[StoredObject]> {
             try reading { () throws(StoreError) in
                 try store.objects(
-                    query.kind, plan: plan, idPrefix: query.idPrefix, after: after, limit: limit,
-                    limitBytes: Self.pageLimitBytes)
+                    query.kind, plan: plan, idPrefix: query.idPrefix, label: query.label, after: after,
+                    limit: limit, limitBytes: Self.pageLimitBytes)
             }
         }
         let stored = try objects(after: query.after, limit: limit)
         let last = stored.value.last?.path.id
         var hasMore = false  // a page of large objects ends before its limit
         if let last { hasMore = try !objects(after: last, limit: 1).value.isEmpty }
+        let defaults = state.settings.gatewayDefaults
         return ResourcePage(
-            items: stored.value.map { ResourceView($0).body }, next: hasMore ? last : nil,
+            items: stored.value.map { ResourceView($0, defaults: defaults).body }, next: hasMore ? last : nil,
             revision: stored.revision.number)
     }
 

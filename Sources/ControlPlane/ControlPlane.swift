@@ -47,14 +47,14 @@ package final class ControlPlane: Sendable {
             try Self.commitFirstRevision(to: changeLog, at: store.position, time: clock.wallTime)
         }
         var builder = SnapshotBuilder()
-        let revision = try builder.load(from: store, table: table)
+        let (revision, settings) = try builder.load(from: store, table: table)
         for record in try store.lastStatusRecords() { Self.restore(record.change, builder, table, clock) }
         snapshots = SnapshotCell(builder.snapshot(revision: revision))
         networkManager = try NetworkManager(store: store, table: table, snapshots: snapshots, clock: clock)
         (self.store, self.table, self.clock) = (store, table, clock)
         writer = Writer(
             store: store, changeLog: changeLog, table: table, snapshots: snapshots, networkManager: networkManager,
-            clock: clock, state: CommittedState(position: store.position, builder: builder))
+            clock: clock, state: CommittedState(position: store.position, builder: builder, settings: settings))
         networkManager.onPending { [inbox = writer.inbox] in inbox.noteStatusChanges() }
     }
 
@@ -100,6 +100,9 @@ package final class ControlPlane: Sendable {
     package var pendingChangeCount: Int { writer.inbox.count }
     /// Why no change is taken at present (disk full, damaged); nil when all is well.
     package var readOnlyReason: String? { writer.readOnlyReason }
+
+    /// The settings that are in force.
+    package var settings: Settings { state.settings }
 
     /// What is on disk and in force.
     var state: CommittedState { writer.state }

@@ -9,6 +9,8 @@ package struct ListQuery: Sendable {
     package var plan: String?
     /// For routes: only those whose prefix begins so.
     package var idPrefix: String?
+    /// Only objects that have this label with this value.
+    package var label: ObjectLabel?
     /// Only behind this id.
     package var after: String?
     /// 1...1000.

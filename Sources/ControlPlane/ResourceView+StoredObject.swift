@@ -4,34 +4,42 @@ import Store
 import Time
 
 extension ResourceView {
-    /// The object with its defaults resolved. Its entity tag is its revision: content and revision decide it, nothing
-    /// else.
-    init(_ object: StoredObject) {
+    /// The object with its defaults resolved. Its entity tag is its revision, of a gateway that of its defaults when
+    /// that is newer: content and revision decide it, nothing else.
+    init(_ object: StoredObject, defaults: GatewayDefaults) {
+        let schema = Schema.of(object.path.kind)
         var members: [String: JSONValue] = [:]
-        if case .object(let own) = object.body { members = own }
-        let effective = Schema.of(object.path.kind).effective(members)
+        if case .object(let own) = object.body { members = schema.shown(own) }
+        var applied = members
+        if object.path.kind == .gateways, case .object(let both) = defaults.applied(to: object.body) { applied = both }
+        let effective = schema.effective(applied)
         if let plan = object.path.plan {
             members["prefix"] = .string(object.path.id)
             members["routing_plan"] = .string(plan)
         }
-        members["id"] = .string(object.path.id)
+        if object.path.kind != .settings {
+            members["id"] = .string(object.path.id)
+            members["created_at"] = .string(object.createdAt.rfc3339)
+            members["updated_at"] = .string(object.updatedAt.rfc3339)
+        }
         members["effective"] = .object(effective)
         members["revision"] = .integer(object.revision.number)
-        members["created_at"] = .string(object.createdAt.rfc3339)
-        members["updated_at"] = .string(object.updatedAt.rfc3339)
-        self.init(path: object.path, body: .object(members), etag: object.entityTag)
+        self.init(path: object.path, body: .object(members), etag: object.entityTag(defaults))
     }
 }
 
 extension StoredObject {
     /// Without quotes.
-    var entityTag: String { "r\(revision.number)" }
+    func entityTag(_ defaults: GatewayDefaults) -> String {
+        let revision = path.kind == .gateways ? defaults.revision(of: self) : revision
+        return "r\(revision.number)"
+    }
 }
 
 extension Precondition {
     /// Throws `stale` when the object is not what the client thinks (RFC 9110 section 13.2.2).
-    func check(_ object: StoredObject?) throws(Refusal) {
-        let tag = object?.entityTag
+    func check(_ object: StoredObject?, _ defaults: GatewayDefaults) throws(Refusal) {
+        let tag = object?.entityTag(defaults)
         func isMet(by tags: [String]) -> Bool {
             guard let tag else { return false }
             return tags.contains("*") || tags.contains(tag)
@@ -54,6 +62,7 @@ extension Precondition {
 extension ResourcePath {
     /// What names an object of that kind may have, when this one's is none; nil when it is one.
     var nameRule: String? {
+        guard kind != .settings else { return nil }
         guard kind != .routes else {
             return Prefix(id) == nil ? "1...32 of 0-9 * #, or \"\(Prefix.catchAllName)\"" : nil
         }

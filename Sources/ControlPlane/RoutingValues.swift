@@ -2,22 +2,54 @@ import Addressing
 import JSON
 import Routing
 import Store
+import Time
 
 // Stored bodies as the values of `Routing`. A body that passed validation gives a value; of another, as a newer
 // version may have stored, each of these gives nil.
 
 extension Gateway {
+    /// - Parameter body: what applies of what was set for it and for all gateways.
     init?(id: String, body: JSONValue) {
         let address: GatewayAddress
         do { address = try GatewayAddress(uri: body["uri"]?.text ?? "") } catch { return nil }
         let standard = GatewayTiming()
-        let timing = GatewayTiming(
+        var timing = GatewayTiming(
             responseTimeoutMilliseconds: body.whole("response_timeout_ms") ?? standard.responseTimeoutMilliseconds,
             resendLimit: body.whole("resends") ?? standard.resendLimit,
             holdSeconds: body.whole("hold_s") ?? standard.holdSeconds)
+        timing.holdLimitSeconds = max(body.whole("hold_max_s") ?? standard.holdLimitSeconds, timing.holdSeconds)
+        timing.progressTimeoutMilliseconds = body.whole("progress_timeout_ms") ?? standard.progressTimeoutMilliseconds
+        timing.answerTimeoutSeconds = body.whole("answer_timeout_s") ?? standard.answerTimeoutSeconds
         self.init(
             id: id, uri: body["uri"]?.text ?? "", address: address.address, requestURISuffix: address.requestURISuffix,
             timing: timing)
+        administrativeState = body.word("administrative_state") ?? administrativeState
+        recovery = body.word("recovery") ?? recovery
+        outOfServiceCauses = body.causes("out_of_service_causes") ?? outOfServiceCauses
+        if let rules = body["probe"] { probe = ProbeRules(body: rules) }
+        limits = CallLimits(body: body)
+        rampSeconds = body.whole("ramp_s") ?? rampSeconds
+        rewriting = NumberRewriting(
+            stripDigits: body.whole("strip_digits") ?? 0, prepend: body["prepend"]?.text ?? "",
+            plus: body.word("plus") ?? .keep)
+    }
+}
+
+extension ProbeRules {
+    fileprivate init(body: JSONValue) {
+        self.init()
+        intervalSeconds = body.whole("interval_s") ?? intervalSeconds
+        timeoutMilliseconds = body.whole("timeout_ms") ?? timeoutMilliseconds
+        failureLimitCount = body.whole("failures") ?? failureLimitCount
+        successLimitCount = body.whole("successes") ?? successLimitCount
+        downOn = body.causes("down_on") ?? downOn
+        from = body["from"]?.text
+    }
+}
+
+extension CallLimits {
+    fileprivate init(body: JSONValue) {
+        self.init(maxCalls: body.whole("max_calls"), maxCallsPerSecond: body.whole("max_calls_per_second"))
     }
 }
 
@@ -29,7 +61,20 @@ extension GatewayGroup {
             members.append(
                 Member(gateway: gateway, priority: entry.whole("priority") ?? 0, weight: entry.whole("weight") ?? 1))
         }
-        self.init(id: id, members: members)
+        let policy: Policy
+        switch body["policy"]?.text {
+        case nil, "ordered"?: policy = .ordered
+        case "weighted"?: policy = .weighted
+        case "round-robin"?: policy = .roundRobin
+        case "least-calls"?: policy = .leastCalls
+        case Policy.hashName?: policy = .hash(body.word("hash_key") ?? .standard)
+        case .some: return nil
+        }
+        self.init(
+            id: id, members: members, policy: policy,
+            failoverCauses: body.causes("failover_causes") ?? Self.standardFailoverCauses,
+            failsOverAfterRinging: body["failover_after_ringing"] == .bool(true),
+            attemptLimit: body.whole("max_attempts"))
     }
 }
 
@@ -42,45 +87,97 @@ extension RoutingList {
                 Entry(group: group, priority: entry.whole("priority") ?? 0, weight: entry.whole("weight") ?? 1))
         }
         guard entries.count <= Self.entryLimitCount else { return nil }
-        self.init(id: id, entries: entries, attemptLimit: body.whole("max_attempts") ?? 5)
+        self.init(
+            id: id, entries: entries, attemptLimit: body.whole("max_attempts") ?? 5,
+            giveUpAfterMilliseconds: body.whole("give_up_after_ms"), whenAllOut: body.word("when_all_out") ?? .refuse)
+    }
+}
+
+extension Route {
+    init?(body: JSONValue) {
+        let disposition: Disposition
+        if let list = body["routing_list"]?.text {
+            disposition = .routingList(list)
+        } else if let reject = body["reject"], let status: UInt16 = reject.whole("status") {
+            disposition = .reject(status: status, reason: reject["reason"]?.text ?? "")
+        } else {
+            return nil
+        }
+        self.init(
+            disposition, minDigits: body.whole("min_digits") ?? 0, maxDigits: body.whole("max_digits") ?? .max,
+            validFrom: body["valid_from"]?.text.flatMap { WallTime(rfc3339: $0) },
+            validUntil: body["valid_until"]?.text.flatMap { WallTime(rfc3339: $0) })
     }
 }
 
 extension IngressPeer {
     init?(id: String, body: JSONValue) {
-        var networks: [Network] = []
-        for entry in body.entries("networks") {
-            guard let network = entry.text.flatMap({ Network($0) }) else { return nil }
-            networks.append(network)
-        }
+        guard let networks = body.networks("networks") else { return nil }
         self.init(
             id: id, networks: networks, routingPlan: body["routing_plan"]?.text ?? RoutingPlan.defaultID,
-            isIdentityTrusted: body["trusted_identity"] == .bool(true))
+            isIdentityTrusted: body["trusted_identity"] == .bool(true), limits: CallLimits(body: body))
     }
 }
 
 extension JSONValue {
     /// A whole number that fits; nil for anything else.
-    fileprivate func whole<Number: FixedWidthInteger>(_ name: String) -> Number? {
+    func whole<Number: FixedWidthInteger>(_ name: String) -> Number? {
         guard case .integer(let number) = self[name] else { return nil }
         return Number(exactly: number)
     }
 
-    fileprivate func entries(_ name: String) -> [JSONValue] {
+    /// One of the words of an enumeration; nil for anything else.
+    func word<Word: RawRepresentable>(_ name: String) -> Word? where Word.RawValue == String {
+        self[name]?.text.flatMap { Word(rawValue: $0) }
+    }
+
+    /// The values of a list; none for anything else.
+    func entries(_ name: String) -> [JSONValue] {
         guard case .array(let values) = self[name] else { return [] }
         return values
+    }
+
+    /// A list of blocks of addresses; nil when one of them is none.
+    func networks(_ name: String) -> [Network]? {
+        var networks: [Network] = []
+        for entry in entries(name) {
+            guard let network = entry.text.flatMap({ Network($0) }) else { return nil }
+            networks.append(network)
+        }
+        return networks
+    }
+
+    /// A list of causes; nil when there is none.
+    fileprivate func causes(_ name: String) -> CauseSet? {
+        guard self[name] != nil else { return nil }
+        var set = CauseSet()
+        for cause in entries(name).compactMap({ $0.text.flatMap { CauseSet.Cause(name: $0) } }) {
+            _ = set.insert(cause)
+        }
+        return set
     }
 }
 
 extension SnapshotBuilder {
     /// Why a stored object can't be put in.
-    enum Unfit: Error { case unreadable, everyRowTaken }
+    enum Unfit: Error {
+        case unreadable, everyRowTaken
+        /// What must be looked at too can't be read, and why.
+        case notRead(String)
+    }
 
     /// Puts an object in or replaces it. References are checked before.
-    mutating func put(_ path: ResourcePath, _ body: JSONValue, in table: GatewayInformationTable) throws(Unfit) {
+    ///
+    /// - Parameter defaults: what was set for all gateways.
+    mutating func put(
+        _ path: ResourcePath, _ body: JSONValue, defaults: GatewayDefaults = GatewayDefaults(),
+        in table: GatewayInformationTable
+    ) throws(Unfit) {
         switch path.kind {
+        case .settings: break  // whoever keeps them puts their values in
         case .gateways:
-            guard let gateway = Gateway(id: path.id, body: body) else { throw .unreadable }
+            guard let gateway = Gateway(id: path.id, body: defaults.applied(to: body)) else { throw .unreadable }
+            guard gateways[path.id] != gateway else { return }
             guard put(gateway, in: table) else { throw .everyRowTaken }
         case .gatewayGroups:
             guard let group = GatewayGroup(id: path.id, body: body) else { throw .unreadable }
@@ -93,16 +190,17 @@ extension SnapshotBuilder {
             guard let peer = IngressPeer(id: path.id, body: body) else { throw .unreadable }
             put(peer)
         case .routes:
-            guard let plan = path.plan, let prefix = Prefix(path.id), let list = body["routing_list"]?.text else {
+            guard let plan = path.plan, let prefix = Prefix(path.id), let route = Route(body: body) else {
                 throw .unreadable
             }
-            changeRoutes(in: plan, [(prefix, list)])
+            changeRoutes(in: plan, [(prefix, route.list)])
         }
     }
 
     /// Takes an object out. Nothing refers to it.
     mutating func remove(_ path: ResourcePath) {
         switch path.kind {
+        case .settings: break
         case .gateways: removeGateway(path.id)
         case .gatewayGroups: removeGroup(path.id)
         case .routingLists: removeList(path.id)
@@ -116,6 +214,7 @@ extension SnapshotBuilder {
     /// True when the object is there; for a route it says nothing, since nothing refers to one.
     func contains(_ kind: ResourceKind, _ id: String) -> Bool {
         switch kind {
+        case .settings: true
         case .gateways: gateways[id] != nil
         case .gatewayGroups: groups[id] != nil
         case .routingLists: lists[id] != nil
@@ -123,5 +222,13 @@ extension SnapshotBuilder {
         case .ingressPeers: peers[id] != nil
         case .routes: false
         }
+    }
+}
+
+extension Route {
+    /// The routing list that it leads to; nil for a route that rejects.
+    var list: String? {
+        guard case .routingList(let list) = disposition else { return nil }
+        return list
     }
 }

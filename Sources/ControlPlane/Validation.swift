@@ -1,6 +1,8 @@
 import Addressing
 import JSON
+import Routing
 import Store
+import Time
 
 /// Checks one body against its schema and collects every field that breaks a rule, not the first alone.
 struct Validation {
@@ -38,12 +40,17 @@ struct Validation {
             }
             if let value = check(value, field.rule, at: place) { kept[field.name] = value }
         }
+        for error in schema.crossCheck?(body.filter { $0.value != .null }) ?? [] {
+            note(
+                FieldError(
+                    "\(pointer)/\(error.name)", body[error.name] ?? .null, error.reason, allowed: error.allowed))
+        }
         for (name, value) in body.sorted(by: { $0.key < $1.key })
         where schema[name] == nil && !ignored.contains(name) {
             note(
                 FieldError(
                     "\(pointer)/\(Self.escaped(name))", value, "unknown field",
-                    allowed: schema.fields.map(\.name).joined(separator: ", ")))
+                    allowed: schema.names))
         }
         return kept
     }
@@ -51,42 +58,109 @@ struct Validation {
     /// Checks one value; nil when it is not kept.
     private mutating func check(_ value: JSONValue, _ rule: FieldRule, at place: String) -> JSONValue? {
         switch rule {
-        case .text(let limit):
+        case .text, .phrase, .token, .choice, .digits, .time, .reference, .gatewayURI, .personURI, .apiURL:
             guard let text = value.text else { return refuse(place, value, "not a string", rule) }
-            let count = text.unicodeScalars.count
-            guard count <= limit else { return refuse(place, value, "\(count) characters", rule) }
+            if let reason = reasonAgainst(text, rule) { return refuse(place, value, reason, rule) }
         case .integer(let range):
             guard case .integer(let number) = value else { return refuse(place, value, "not a whole number", rule) }
             guard range.contains(number) else { return refuse(place, value, "out of range", rule) }
         case .flag: guard case .bool = value else { return refuse(place, value, "not true or false", rule) }
-        case .choice(let words, let later):
-            guard let text = value.text else { return refuse(place, value, "not a string", rule) }
-            guard words.contains(text) else {
-                let isLater = later.contains(text)
-                return refuse(place, value, isLater ? GatewayAddress.notBuilt : "no such value", rule)
-            }
-        case .reference(let kind):
-            guard let id = value.text else { return refuse(place, value, "not a string", rule) }
-            guard exists(kind, id) else { return refuse(place, value, "no such \(kind.singular)", rule) }
-        case .gatewayURI:
-            guard let text = value.text else { return refuse(place, value, "not a string", rule) }
-            do {
-                _ = try GatewayAddress(uri: text)
-            } catch {
-                return refuse(place, value, error.reason, rule)
-            }
-        case .networks: return checkNetworks(value, rule, at: place)
+        case .gatewayURIs(let limit): return checkURIs(value, rule, limitCount: limit, at: place)
+        case .networks(let mayBeEmpty): return checkNetworks(value, rule, mayBeEmpty: mayBeEmpty, at: place)
+        case .labels: return checkLabels(value, rule, at: place)
+        case .causes(let ofProbes): return checkCauses(value, rule, ofProbes: ofProbes, at: place)
+        case .object(let schema):
+            guard case .object(let members) = value else { return refuse(place, value, "not an object", rule) }
+            return .object(check(members, schema, at: place))
         case .entries(let schema, let key, let limit):
             return checkEntries(value, rule, schema, key, limitCount: limit, at: place)
-        case .later(let same):
-            guard value == same else { return refuse(place, value, GatewayAddress.notBuilt, rule) }
         }
         return value
     }
 
-    private mutating func checkNetworks(_ value: JSONValue, _ rule: FieldRule, at place: String) -> JSONValue? {
+    /// Which rule for strings a string breaks; nil when none.
+    private func reasonAgainst(_ text: String, _ rule: FieldRule) -> String? {
+        switch rule {
+        case .text(let limit): return TextRules.reason(against: text, limitCharacters: limit)
+        case .phrase(let limit): return TextRules.reason(againstPhrase: text, limitCharacters: limit)
+        case .token: return TextRules.reason(againstToken: text)
+        case .choice(let words): return words.contains(text) ? nil : "no such value"
+        case .digits(let limit): return TextRules.reason(againstDigits: text, limitCount: limit)
+        case .time: return WallTime(rfc3339: text) == nil ? "not a time of RFC 3339" : nil
+        case .reference(let kind): return exists(kind, text) ? nil : "no such \(kind.singular)"
+        case .gatewayURI: return TextRules.reason(againstGatewayURI: text)
+        case .personURI: return TextRules.reason(againstPersonURI: text)
+        case .apiURL: return TextRules.reason(againstAPIURL: text)
+        case .integer, .flag, .gatewayURIs, .networks, .labels, .causes, .object, .entries: return nil
+        }
+    }
+
+    private mutating func checkURIs(
+        _ value: JSONValue, _ rule: FieldRule, limitCount: Int, at place: String
+    ) -> JSONValue? {
         guard case .array(let values) = value else { return refuse(place, value, "not a list", rule) }
-        guard !values.isEmpty else { return refuse(place, value, "at least one network is needed", rule) }
+        guard values.count <= limitCount else { return refuse(place, value, "\(values.count) entries", rule) }
+        var seen: Set<String> = []
+        for (index, value) in values.enumerated() {
+            let text = value.text
+            var reason: String? = text.map { TextRules.reason(againstGatewayURI: $0) } ?? "not a string"
+            if reason == nil, let text, !seen.insert(text).inserted { reason = "the same URI twice" }
+            if let reason {
+                note(FieldError("\(place)/\(index)", value, reason, allowed: FieldRule.gatewayURI.allowed))
+            }
+        }
+        return value
+    }
+
+    private mutating func checkLabels(_ value: JSONValue, _ rule: FieldRule, at place: String) -> JSONValue? {
+        guard case .object(let members) = value else { return refuse(place, value, "not an object", rule) }
+        guard members.count <= FieldRule.labelLimitCount else {
+            return refuse(place, value, "\(members.count) labels", rule)
+        }
+        var kept: [String: JSONValue] = [:]
+        for (name, value) in members.sorted(by: { $0.key < $1.key }) where value != .null {
+            let pointer = "\(place)/\(Self.escaped(name))"
+            if !TextRules.isLabelName(name) {
+                note(FieldError(pointer, .string(name), "not a label's name", allowed: TextRules.labelNamePattern))
+            }
+            let rule = FieldRule.phrase(limitCharacters: 256)
+            if let value = check(value, rule, at: pointer) { kept[name] = value }
+        }
+        return .object(kept)
+    }
+
+    private mutating func checkCauses(
+        _ value: JSONValue, _ rule: FieldRule, ofProbes: Bool, at place: String
+    ) -> JSONValue? {
+        guard case .array(let values) = value else { return refuse(place, value, "not a list", rule) }
+        var set = CauseSet()
+        var seen: Set<String> = []
+        for (index, value) in values.prefix(Self.errorLimitCount).enumerated() {
+            var reason: String?
+            if let name = value.text {
+                let cause = CauseSet.Cause(name: name)
+                switch cause {
+                case nil: reason = "no such cause"
+                case .noResponse?, .transportError?: reason = ofProbes ? "no final response" : nil
+                case .statusClass?, .status?: break
+                }
+                if reason == nil, !seen.insert(name).inserted { reason = "the same cause twice" }
+                if reason == nil, let cause, !set.insert(cause) {
+                    reason = "more than \(CauseSet.statusLimitCount) single statuses"
+                }
+            } else {
+                reason = "not a string"
+            }
+            if let reason { note(FieldError("\(place)/\(index)", value, reason, allowed: rule.allowed)) }
+        }
+        return value
+    }
+
+    private mutating func checkNetworks(
+        _ value: JSONValue, _ rule: FieldRule, mayBeEmpty: Bool, at place: String
+    ) -> JSONValue? {
+        guard case .array(let values) = value else { return refuse(place, value, "not a list", rule) }
+        guard mayBeEmpty || !values.isEmpty else { return refuse(place, value, "at least one network is needed", rule) }
         var seen: Set<Network> = []
         for (index, value) in values.enumerated() {
             guard let network = value.text.flatMap({ Network($0) }) else {

@@ -97,7 +97,7 @@ final class Writer: Sendable {
             let snapshot = candidate.entries.isEmpty ? nil : candidate.snapshot()
             switch changeLog.append(batch) {
             case .appended(let position):
-                putInForce(CommittedState(position: position, builder: candidate.builder), snapshot, status)
+                putInForce(candidate.state(at: position), snapshot, status)
                 answer(waiting, answers)
                 return true
             case .stale:
@@ -119,9 +119,11 @@ final class Writer: Sendable {
     private func evaluate(_ waiting: [Inbox.Waiting]) -> (candidate: Candidate, answers: [Answer]) {
         let state = self.state
         let store = store
-        var candidate = Candidate(base: state.position, builder: state.builder, table: table) {
-            (path) throws(StoreError) in try store.object(path).value
-        }
+        var candidate = Candidate(
+            state, table: table, read: { (path) throws(StoreError) in try store.object(path).value },
+            readGateways: { () throws(StoreError) in
+                try store.objects(.gateways, plan: nil, idPrefix: nil, after: nil, limit: .max).value
+            })
         let time = clock.wallTime
         let answers = waiting.map { waiting -> Answer in
             do throws(Refusal) {
@@ -205,7 +207,8 @@ final class Writer: Sendable {
     private func reload() -> Bool {
         var state = self.state
         do {
-            let revision = try state.builder.load(from: store, table: table)
+            let revision: Revision
+            (revision, state.settings) = try state.builder.load(from: store, table: table)
             state.position = store.position
             let snapshot = state.builder.snapshot(revision: revision)
             committed.withLock { $0 = state }

@@ -7,17 +7,25 @@ extension Endpoint {
     /// The routing data (API section 3).
     static let resources: [Endpoint] =
         objects(.gateways) + objects(.gatewayGroups) + objects(.routingLists) + objects(.ingressPeers)
-        + objects(.routingPlans) + routes
+        + objects(.routingPlans) + routes + settings
 
     /// The list and the objects of one kind.
     private static func objects(_ kind: ResourceKind) -> [Endpoint] {
         let template = "/v1/\(kind.rawValue)"
         let path: @Sendable (HTTPRequest) -> ResourcePath = { ResourcePath(kind, $0.path("id")) }
+        let parameters: Set = kind == .gateways ? ["label", "limit", "cursor"] : ["limit", "cursor"]
         return [
-            Endpoint(.get, template, ["limit", "cursor"]) { service, request throws(HTTPProblem) in
-                try service.list(ListQuery(kind), request)
+            Endpoint(.get, template, parameters) { service, request throws(HTTPProblem) in
+                var query = ListQuery(kind)
+                query.label = try request.label()
+                return try service.list(query, request)
             }
         ] + object("\(template)/{id}", path)
+    }
+
+    /// The one object that always exists.
+    private static let settings = object("/v1/settings", { _ in .settings }).filter {
+        $0.method == .get || $0.method == .patch
     }
 
     private static let routes: [Endpoint] =
@@ -117,8 +125,17 @@ extension HTTPService {
 }
 
 extension HTTPRequest {
+    /// `label`: name and value with a colon between.
+    fileprivate func label() throws(HTTPProblem) -> ObjectLabel? {
+        guard let text = self["label"] else { return nil }
+        guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else {
+            throw HTTPProblem.parameter("label", text, "a name and a value with a colon between: site:lon")
+        }
+        return ObjectLabel(name: String(text[..<colon]), value: String(text[text.index(after: colon)...]))
+    }
+
     /// The body as a JSON object.
-    fileprivate func object() throws(HTTPProblem) -> JSONValue {
+    func object() throws(HTTPProblem) -> JSONValue {
         guard !body.isEmpty else { throw HTTPProblem(.malformed, "the body is empty; send a JSON object") }
         let value: JSONValue
         do { value = try JSONValue(parsing: body) } catch {

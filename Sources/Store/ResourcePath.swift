@@ -1,5 +1,9 @@
 /// The kinds of objects that the API provisions.
+///
+/// In the order in which they can be put in force: an object refers only to kinds before its own.
 package enum ResourceKind: String, Sendable, CaseIterable {
+    /// The one object of settings.
+    case settings
     case gateways
     case gatewayGroups = "gateway-groups"
     case routingLists = "routing-lists"
@@ -23,8 +27,12 @@ package struct ResourcePath: Hashable, Sendable {
     /// The path of a route.
     package init(route prefix: String, plan: String) { (kind, id, self.plan) = (.routes, prefix, plan) }
 
-    /// `gateways/lon1`, `routing-plans/default/routes/44`.
+    /// The path of the settings, which always exist.
+    package static let settings = ResourcePath(.settings, ResourceKind.settings.rawValue)
+
+    /// `gateways/lon1`, `routing-plans/default/routes/44`, `settings`.
     package var text: String {
+        guard kind != .settings else { return kind.rawValue }
         guard let plan else { return "\(kind.rawValue)/\(id)" }
         return "\(ResourceKind.routingPlans.rawValue)/\(plan)/\(kind.rawValue)/\(id)"
     }

@@ -20,28 +20,35 @@ extension Store {
     /// Live objects of a kind in the order of their ids (bytes), behind `after`. For routes: of `plan`, and with
     /// `idPrefix` only those whose prefix begins so (`any` counts as the empty prefix and comes first).
     ///
-    /// - Parameter limitBytes: The list ends with the object that makes its bodies that long.
+    /// - Parameters:
+    ///   - label: Only objects that have it.
+    ///   - limitBytes: The list ends with the object that makes its bodies that long.
     package func objects(
-        _ kind: ResourceKind, plan: String?, idPrefix: String?, after: String?, limit: Int, limitBytes: Int = .max
+        _ kind: ResourceKind, plan: String?, idPrefix: String?, label: ObjectLabel? = nil, after: String?, limit: Int,
+        limitBytes: Int = .max
     ) throws(StoreError) -> Revised<[StoredObject]> {
         try reading { db in
             let table = ObjectTable(kind)
             let start = idPrefix.map { table.stored($0) } ?? ""
             let after = after.map { table.stored($0) }
+            let hasLabel =
+                label == nil
+                ? "" : "AND EXISTS (SELECT 1 FROM json_each(body, '$.labels') WHERE key = ?6 AND value = ?7)"
             let statement = try db.cachedStatement(
                 sql: """
                     \(table.selection)
                     WHERE \(table.scope) = ?1 AND until_revision IS NULL AND \(table.name) < ?3
                         AND \(table.name) >= max(?2, ifnull(?4, '')) AND (?4 IS NULL OR \(table.name) <> ?4)
+                        \(hasLabel)
                     ORDER BY \(table.name) LIMIT ?5
                     """)
             // No text that a client can write sorts behind the last character.
             let end = start + "\u{10FFFF}"
-            let rows = try Row.fetchCursor(
-                statement,
-                arguments: [
-                    kind == .routes ? plan ?? RoutingPlan.defaultID : kind.rawValue, start, end, after, max(0, limit),
-                ])
+            var arguments: StatementArguments = [
+                kind == .routes ? plan ?? RoutingPlan.defaultID : kind.rawValue, start, end, after, max(0, limit),
+            ]
+            if let label { arguments += [label.name, label.value] }
+            let rows = try Row.fetchCursor(statement, arguments: arguments)
             var (found, byteCount): ([StoredObject], Int) = ([], 0)
             while byteCount < limitBytes, let row = try rows.next() {
                 found.append(try table.object(row))

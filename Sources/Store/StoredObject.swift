@@ -32,3 +32,14 @@ package struct Revised<Value: Sendable>: Sendable {
     /// A value of a revision.
     package init(_ value: Value, revision: Revision) { (self.value, self.revision) = (value, revision) }
 }
+
+/// A name and a value that an operator has put on objects, to tell them apart by.
+package struct ObjectLabel: Equatable, Sendable {
+    /// The name: `site`.
+    package let name: String
+    /// The value: `lon`.
+    package let value: String
+
+    /// A label of its parts.
+    package init(name: String, value: String) { (self.name, self.value) = (name, value) }
+}

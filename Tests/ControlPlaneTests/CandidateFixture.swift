@@ -17,14 +17,18 @@ struct CandidateFixture {
         table = GatewayInformationTable()
         var builder = SnapshotBuilder()
         var stored: [ResourcePath: StoredObject] = [:]
+        let settings = try base.first { $0.path == .settings }.map { try #require(Settings($0)) } ?? Settings()
         for object in base {
-            try builder.put(object.path, object.body, in: table)
+            try builder.put(object.path, object.body, defaults: settings.gatewayDefaults, in: table)
             stored[object.path] = object
         }
         let objects = stored
         candidate = Candidate(
-            base: Position(epoch: 1, revision: Revision(revision), digest: []), builder: builder, table: table,
-            read: { objects[$0] })
+            CommittedState(
+                position: Position(epoch: 1, revision: Revision(revision), digest: []), builder: builder,
+                settings: settings),
+            table: table, read: { objects[$0] },
+            readGateways: { objects.values.filter { $0.path.kind == .gateways } })
     }
 
     /// The next candidate of a committed state that equals this one's.
@@ -55,6 +59,12 @@ struct CandidateFixture {
 
     struct NotRefused: Error {}
 
+    /// The object as the API shows it.
+    func view(_ place: String) throws -> ResourceView {
+        ResourceView(
+            try #require(try candidate.object(try path(place))), defaults: candidate.settings.gatewayDefaults)
+    }
+
     /// Two gateways, a group of both, a list of it, a route to it.
     static func london() throws -> CandidateFixture {
         var fixture = try CandidateFixture()
@@ -73,6 +83,7 @@ func json(_ text: String) throws -> JSONValue { try JSONValue(parsing: Array(tex
 /// `gateways/lon1`, `routing-plans/default/routes/44`.
 func path(_ text: String) throws -> ResourcePath {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    if text == "settings" { return .settings }
     if parts.count == 4 { return ResourcePath(route: parts[3], plan: parts[1]) }
     return ResourcePath(try #require(ResourceKind(rawValue: parts[0])), parts[1])
 }

@@ -180,7 +180,8 @@ import Time
             try #require(isTaken)
         }
         fixture.candidate = Candidate(
-            base: fixture.candidate.base, builder: builder, table: fixture.table, read: { _ in nil })
+            CommittedState(position: fixture.candidate.base, builder: builder, settings: Settings()),
+            table: fixture.table, read: { _ in nil }, readGateways: { [] })
         let refusal = try fixture.refusal(try put("gateways/one-more", #"{"uri":"sip:192.0.2.1"}"#))
         #expect(refusal.problem == .conflict)
         #expect(refusal.detail.contains("65536"))

@@ -1,0 +1,94 @@
+import Routing
+import SIPMessage
+
+/// What strings in bodies may hold. Each of these says which rule a string breaks, or nil when it breaks none.
+enum TextRules {
+    static let labelNamePattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+
+    static func reason(against text: String, limitCharacters limit: Int) -> String? {
+        let count = text.unicodeScalars.count
+        return count > limit ? "\(count) characters" : nil
+    }
+
+    static func reason(againstPhrase text: String, limitCharacters limit: Int) -> String? {
+        let hasControl = text.unicodeScalars.contains {
+            $0.value < 0x20 || (0x7F...0x9F).contains($0.value) || $0.value == 0x2028 || $0.value == 0x2029
+        }
+        return hasControl ? "a control character" : reason(against: text, limitCharacters: limit)
+    }
+
+    static func reason(againstToken text: String) -> String? {
+        guard (1...512).contains(text.utf8.count) else { return "\(text.utf8.count) bytes" }
+        return text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) ? nil : "a character that is not visible ASCII"
+    }
+
+    static func reason(againstDigits text: String, limitCount limit: Int) -> String? {
+        guard text.utf8.count <= limit else { return "\(text.utf8.count) characters" }
+        return text.utf8.allSatisfy({ DialledNumber.code(of: $0) != nil }) ? nil : "not digits"
+    }
+
+    static func reason(againstGatewayURI text: String) -> String? {
+        do {
+            _ = try GatewayAddress(uri: text)
+            return nil
+        } catch {
+            return error.reason
+        }
+    }
+
+    static func reason(againstPersonURI text: String) -> String? {
+        var bytes = Array(text.utf8)
+        guard bytes.count <= 256 else { return "longer than 256 bytes" }
+        do {
+            let uri = try bytes.withUnsafeMutableBufferPointer { buffer throws(SIPURI.Malformed) in
+                try SIPURI.parse(buffer.span, ByteRange(0, buffer.count))
+            }
+            switch uri.scheme {
+            case .sip, .sips: break
+            case .tel, .other: return "not a SIP URI"
+            }
+            return uri.headers.isEmpty ? nil : "a From has no headers (?...)"
+        } catch {
+            return "not a SIP URI: wrong at byte \(error.offset)"
+        }
+    }
+
+    /// A scheme, a host and perhaps a port and a path: what `/v1/...` can be put behind.
+    static func reason(againstAPIURL text: String) -> String? {
+        guard text.utf8.count <= 512 else { return "longer than 512 bytes" }
+        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"\"<>\\^`{|}".utf8.contains($0) }) else {
+            return "not a URL"
+        }
+        let schemes = ["http://", "https://"]
+        guard let scheme = schemes.first(where: { text.lowercased().hasPrefix($0) }) else {
+            return "neither http: nor https:"
+        }
+        let rest = text.dropFirst(scheme.utf8.count)
+        guard !rest.contains("?"), !rest.contains("#") else { return "a URL with a query or a fragment" }
+        let authority = rest.prefix { $0 != "/" }
+        guard !authority.contains("@") else { return "a URL with a user name; set report_token instead" }
+        guard !authority.isEmpty, !authority.hasPrefix(":") else { return "a URL without a host" }
+        let isBracketed = authority.hasPrefix("[")
+        let port = isBracketed ? authority.drop { $0 != "]" }.dropFirst() : authority.drop { $0 != ":" }
+        guard !port.isEmpty else { return isBracketed && !authority.hasSuffix("]") ? "a URL without a host" : nil }
+        guard port.hasPrefix(":"), let number = UInt16(port.dropFirst()), number > 0 else {
+            return "a URL with a port that is none"
+        }
+        return nil
+    }
+
+    static func isLabelName(_ text: String) -> Bool {
+        guard (1...63).contains(text.utf8.count) else { return false }
+        for (index, byte) in text.utf8.enumerated() {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                continue
+            case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                if index == 0 { return false }
+            default: return false
+            }
+        }
+        return true
+    }
+}
