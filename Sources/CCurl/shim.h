@@ -36,6 +36,8 @@ struct tandem_curl_owner {
     bool (*is_allowed)(void *closure, int family, const uint8_t *bytes);
     /// So many bytes of the response's body have come. False: enough.
     bool (*received)(void *closure, size_t count);
+    /// A response's head has begun, or (`is_whole`) has ended.
+    void (*received_head)(void *closure, bool is_whole);
 };
 
 /// Opens the socket for the very address that will be connected to, when the owner allows that.
@@ -82,6 +84,17 @@ static inline size_t tandem_curl_receive(char *bytes, size_t size, size_t count,
     return owner->received(owner->closure, size * count) ? size * count : 0;
 }
 
+static inline size_t tandem_curl_receive_head(char *bytes, size_t size, size_t count, void *context) {
+    const struct tandem_curl_owner *owner = context;
+    size_t length = size * count;
+    if (length >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+        owner->received_head(owner->closure, false);
+    } else if (length > 0 && length <= 2 && bytes[length - 1] == '\n') {
+        owner->received_head(owner->closure, true);
+    }
+    return length;
+}
+
 /// Sets every callback. The owner is kept until the transfer's end.
 static inline CURLcode tandem_curl_set_owner(CURL *transfer, const struct tandem_curl_owner *owner) {
     CURLcode code = curl_easy_setopt(transfer, CURLOPT_OPENSOCKETFUNCTION, tandem_curl_open);
@@ -90,6 +103,8 @@ static inline CURLcode tandem_curl_set_owner(CURL *transfer, const struct tandem
     if (code == CURLE_OK) code = curl_easy_setopt(transfer, CURLOPT_PREREQDATA, (void *)owner);
     if (code == CURLE_OK) code = curl_easy_setopt(transfer, CURLOPT_WRITEFUNCTION, tandem_curl_receive);
     if (code == CURLE_OK) code = curl_easy_setopt(transfer, CURLOPT_WRITEDATA, (void *)owner);
+    if (code == CURLE_OK) code = curl_easy_setopt(transfer, CURLOPT_HEADERFUNCTION, tandem_curl_receive_head);
+    if (code == CURLE_OK) code = curl_easy_setopt(transfer, CURLOPT_HEADERDATA, (void *)owner);
     return code;
 }
 

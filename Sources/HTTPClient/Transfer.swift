@@ -14,6 +14,8 @@ final class Transfer {
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var receivedBytes = 0
     private var hasEnough = false
+    /// libcurl takes a head that ends in its middle for a response; we do not.
+    private var hasWholeHead = false
     private var refusal: String?
 
     /// Nil when libcurl gives no handle or does not know an option: it is older than Debian 12's.
@@ -47,6 +49,10 @@ final class Transfer {
             guard let closure else { return false }
             return Unmanaged<Transfer>.fromOpaque(closure).takeUnretainedValue().receive(count)
         }
+        owner.pointee.received_head = { closure, isWhole in
+            guard let closure else { return }
+            Unmanaged<Transfer>.fromOpaque(closure).takeUnretainedValue().hasWholeHead = isWhole
+        }
         let numbers: [(CURLoption, Int)] = [
             (CURLOPT_POST, 1), (CURLOPT_NOSIGNAL, 1), (CURLOPT_FOLLOWLOCATION, 0),
             (CURLOPT_SSL_VERIFYPEER, 1), (CURLOPT_SSL_VERIFYHOST, 2),
@@ -65,6 +71,9 @@ final class Transfer {
         for (option, value) in numbers where tandem_curl_set_number(handle, option, value) != CURLE_OK { return false }
         for (option, value) in texts where tandem_curl_set_pointer(handle, option, value) != CURLE_OK { return false }
         if let certificates, tandem_curl_set_pointer(handle, CURLOPT_CAINFO, certificates) != CURLE_OK { return false }
+        // A line's end in a value would begin another field.
+        let values = post.headers.map(\.value)
+        guard values.allSatisfy({ $0.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }) else { return false }
         for line in post.headers.map({ "\($0.name): \($0.value)" }) + ["Expect:", "Accept:"] {
             guard let longer = curl_slist_append(headers, line) else { return false }
             headers = longer
@@ -96,7 +105,7 @@ final class Transfer {
     /// Tells the asker how it ended.
     func end(_ code: CURLcode, at now: Instant) {
         let status = Int(tandem_curl_status(handle))
-        if code == CURLE_OK || hasEnough, status > 0 {
+        if code == CURLE_OK || hasEnough, status > 0, hasWholeHead {
             let seconds = tandem_curl_retry_after(handle)
             let retryAfter: Duration? = seconds > 0 ? .seconds(min(seconds, 86_400)) : nil
             finish(.response(status: status, retryAfter: retryAfter), at: now)
@@ -113,6 +122,7 @@ final class Transfer {
     }
 
     private func failure(_ code: CURLcode) -> HTTPPostFailure {
+        if code == CURLE_OK { return HTTPPostFailure(.broken, "the response ended in the middle of its head") }
         let said = String(cString: errorText)
         let detail = said.isEmpty ? String(cString: curl_easy_strerror(code)) : said
         switch code {

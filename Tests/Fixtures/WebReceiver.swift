@@ -15,6 +15,8 @@ package final class WebReceiver: Sendable {
     package enum Reaction: Sendable {
         /// Status code and further header lines.
         case answer(Int, headers: [String] = [], body: String = "")
+        /// These bytes, and the end of the connection.
+        case raw(String)
         /// Nothing, until the other side gives up.
         case hang
         /// The connection is reset.
@@ -89,6 +91,10 @@ package final class WebReceiver: Sendable {
                 let lines = ["HTTP/1.1 \(status) X", "Content-Length: \(body.utf8.count)"] + headers
                 let bytes = Array((lines.joined(separator: "\r\n") + "\r\n\r\n" + body).utf8)
                 guard send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else { return }
+            case .raw(let text):
+                let bytes = Array(text.utf8)
+                _ = send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+                return
             case .hang:
                 var byte: UInt8 = 0
                 while recv(connection, &byte, 1, 0) > 0 {}

@@ -133,6 +133,28 @@ struct HTTPClientTests {
         #expect(result.isSuccess)
     }
 
+    @Test(arguments: [
+        "HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+        "HTTP/1.1 2", "hello\r\n\r\n", "", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n\r",
+    ])
+    func `half a response is none`(text: String) async throws {
+        let receiver = try WebReceiver { _ in .raw(text) }
+        defer { receiver.stop() }
+        let result = try await withClient { try await send($0, "http://127.0.0.1:\(receiver.port)/") }
+        #expect(reason(result) == .broken, "\(result)")
+    }
+
+    @Test func `a response in chunks with a trailer, behind an interim one, is a response`() async throws {
+        let receiver = try WebReceiver { _ in
+            .raw(
+                "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: A\r\n\r\n"
+                    + "1\r\nx\r\n0\r\nA: b\r\n\r\n")
+        }
+        defer { receiver.stop() }
+        let result = try await withClient { try await send($0, "http://127.0.0.1:\(receiver.port)/") }
+        #expect(result.outcome == .response(status: 200, retryAfter: nil))
+    }
+
     @Test func `many at once are all answered; whoever is under way when it stops, is told so`() async throws {
         let receiver = try WebReceiver { $0.body == "hang" ? .hang : .answer(204) }
         defer { receiver.stop() }
