@@ -71,10 +71,17 @@ let package = Package(
                 "Routing", "JSON", "Time", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: ours),
-        .target(name: "NetworkManager", dependencies: ["Routing", "Store", "JSON", "Time"], swiftSettings: ours),
+        .target(
+            name: "NetworkManager",
+            dependencies: [
+                "Routing", "Store", "HTTPClient", "JSON", "Time", "Addressing",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: ours),
         .target(
             name: "ControlPlane",
-            dependencies: ["Routing", "Store", "NetworkManager", "SIPMessage", "JSON", "Time", "Addressing"],
+            dependencies: [
+                "Routing", "Store", "NetworkManager", "HTTPClient", "SIPMessage", "JSON", "Time", "Addressing",
+            ],
             swiftSettings: ours),
         .systemLibrary(
             name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
@@ -90,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "tandem",
             dependencies: [
-                "HTTPAPI", "ControlPlane", "NetworkManager", "Store", "SignallingIO", "SignallingCore",
+                "HTTPAPI", "ControlPlane", "NetworkManager", "HTTPClient", "Store", "SignallingIO", "SignallingCore",
                 "SIPTransaction", "Simulation", "Benchmark", "Routing", "JSON", "Time", "Addressing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -162,13 +169,15 @@ let package = Package(
             swiftSettings: ours),
         .testTarget(
             name: "NetworkManagerTests",
-            dependencies: ["NetworkManager", "Store", "Routing", "JSON", "Time", "Addressing", "Fixtures"],
+            dependencies: [
+                "NetworkManager", "HTTPClient", "Store", "Routing", "JSON", "Time", "Addressing", "Fixtures",
+            ],
             swiftSettings: ours),
         .testTarget(
             name: "HTTPAPITests",
             dependencies: [
-                "HTTPAPI", "ControlPlane", "NetworkManager", "Store", "Routing", "JSON", "Time", "Addressing",
-                "Fixtures",
+                "HTTPAPI", "ControlPlane", "NetworkManager", "HTTPClient", "Store", "Routing", "JSON", "Time",
+                "Addressing", "Fixtures",
             ],
             swiftSettings: ours),
         // The real binary on free ports, with the programs that users have: curl, sipp.

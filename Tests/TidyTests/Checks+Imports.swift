@@ -61,8 +61,10 @@ extension Checks {
             "HTTPClient": values.union(["CCurl"]),
             "SignallingIO": values.union(cores).union(["SignallingCore", "CSignalling"]),
             "Store": values.union(["Routing", "JSON", "GRDB", "Crypto"]),
-            "NetworkManager": values.union(["Routing", "Store", "JSON"]),
-            "ControlPlane": values.union(["Routing", "Store", "NetworkManager", "SIPMessage", "JSON"]),
+            "NetworkManager": values.union(["Routing", "Store", "HTTPClient", "JSON", "Crypto"]),
+            "ControlPlane": values.union([
+                "Routing", "Store", "NetworkManager", "HTTPClient", "SIPMessage", "JSON",
+            ]),
             // Of Routing, Store and NetworkManager the API shows values: a status, records, events.
             "HTTPAPI": values.union(["ControlPlane", "Routing", "Store", "NetworkManager", "JSON", "CMicrohttpd"]),
             "Simulation": values.union(cores).union(["SignallingCore"]),
