@@ -27,6 +27,7 @@ package final class ControlPlane: Sendable {
     /// The gateways' ids in order, at a revision.
     let sortedIDs = Mutex<(revision: Revision, ids: [String])?>(nil)
     let lastEvents = Mutex<EventPage?>(nil)
+    let webhooks: WebhookDesk
     private let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
 
@@ -52,9 +53,12 @@ package final class ControlPlane: Sendable {
         snapshots = SnapshotCell(builder.snapshot(revision: revision))
         networkManager = try NetworkManager(store: store, table: table, snapshots: snapshots, clock: clock)
         (self.store, self.table, self.clock) = (store, table, clock)
+        webhooks = try WebhookDesk(store: store)
         writer = Writer(
             store: store, changeLog: changeLog, table: table, snapshots: snapshots, networkManager: networkManager,
-            clock: clock, state: CommittedState(position: store.position, builder: builder, settings: settings))
+            webhooks: webhooks, clock: clock,
+            state: CommittedState(position: store.position, builder: builder, settings: settings))
+        webhooks.setNetworks { [weak writer] in writer?.state.settings.webhookNetworks ?? [] }
         networkManager.onPending { [inbox = writer.inbox] in inbox.noteStatusChanges() }
     }
 
@@ -90,7 +94,11 @@ package final class ControlPlane: Sendable {
             }
             thread = .ended
         }
+        webhooks.stop()
     }
+
+    /// Something waits that is no change of the routing data.
+    func wakeWriter() { writer.inbox.noteStatusChanges() }
 
     /// The node that this is.
     package var node: String { store.node }

@@ -39,7 +39,11 @@ extension StoredObject {
 extension Precondition {
     /// Throws `stale` when the object is not what the client thinks (RFC 9110 section 13.2.2).
     func check(_ object: StoredObject?, _ defaults: GatewayDefaults) throws(Refusal) {
-        let tag = object?.entityTag(defaults)
+        try check(tag: object?.entityTag(defaults))
+    }
+
+    /// The same of an object with that entity tag; nil: it does not exist.
+    func check(tag: String?) throws(Refusal) {
         func isMet(by tags: [String]) -> Bool {
             guard let tag else { return false }
             return tags.contains("*") || tags.contains(tag)

@@ -26,11 +26,13 @@ final class Writer: Sendable {
     private let committed: Mutex<CommittedState>
     private let readOnly = Mutex<String?>(nil)
     private let announcements = Mutex<[EventDraft]>([])
+    private let webhooks: WebhookDesk
 
     init(
         store: Store, changeLog: any ChangeLog, table: GatewayInformationTable, snapshots: SnapshotCell,
-        networkManager: NetworkManager, clock: any TimeSource, state: CommittedState
+        networkManager: NetworkManager, webhooks: WebhookDesk, clock: any TimeSource, state: CommittedState
     ) {
+        self.webhooks = webhooks
         (self.store, self.changeLog, self.table, self.snapshots) = (store, changeLog, table, snapshots)
         (self.networkManager, self.clock) = (networkManager, clock)
         committed = Mutex(state)
@@ -86,11 +88,14 @@ final class Writer: Sendable {
             defer { list = [] }
             return list
         }
+        let desk = webhooks.take(at: clock.wallTime, revision: state.position.revision.number)
         for _ in 0...Self.staleLimitCount {
             var (candidate, answers) = evaluate(waiting)
             let batch = CommitBatch(
-                base: candidate.base, changes: candidate.entries, statusChanges: status, events: events)
+                base: candidate.base, changes: candidate.entries, statusChanges: status, events: events + desk.events,
+                webhooks: desk.effects)
             if batch.isEmpty {
+                webhooks.commit(desk)
                 answer(waiting, answers)
                 return true
             }
@@ -98,22 +103,24 @@ final class Writer: Sendable {
             switch changeLog.append(batch) {
             case .appended(let position):
                 putInForce(candidate.state(at: position), snapshot, status)
+                webhooks.commit(desk)
                 answer(waiting, answers)
                 return true
             case .stale:
                 guard reload() else {
-                    return fail(waiting, answers, status, events, .internalError("The database can't be read."))
+                    return fail(waiting, answers, status, events, desk, .internalError("The database can't be read."))
                 }
             case .unavailable(let reason):
-                return fail(waiting, answers, status, events, .noQuorum(reason))
+                return fail(waiting, answers, status, events, desk, .noQuorum(reason))
             case .readOnly(let reason):
                 readOnly.withLock { $0 = reason }
-                return fail(waiting, answers, status, events, .readOnly(reason))
+                return fail(waiting, answers, status, events, desk, .readOnly(reason))
             case .unknown(let reason):
-                return settle(waiting, answers, status, events, reason)
+                return settle(waiting, answers, status, events, desk, reason)
             }
         }
-        return fail(waiting, evaluate(waiting).answers, status, events, .noQuorum("Others keep changing the data."))
+        let late = Refusal.noQuorum("Others keep changing the data.")
+        return fail(waiting, evaluate(waiting).answers, status, events, desk, late)
     }
 
     private func evaluate(_ waiting: [Inbox.Waiting]) -> (candidate: Candidate, answers: [Answer]) {
@@ -157,13 +164,14 @@ final class Writer: Sendable {
     /// Nothing was written: status changes and events are kept; whoever would have had success gets the refusal.
     private func fail(
         _ waiting: [Inbox.Waiting], _ answers: [Answer], _ status: [StatusChange], _ events: [EventDraft],
-        _ refusal: Refusal
+        _ desk: WebhookDesk.Batch, _ refusal: Refusal
     ) -> Bool {
         networkManager.giveBack(status)
+        webhooks.fail(desk, refusal)
         announcements.withLock { $0 = events + $0 }
         let stands = standing(answers, of: waiting)
         answer(waiting, zip(answers, stands).map { !$1 || $0.isSuccess ? .failure(refusal) : $0 })
-        return status.isEmpty && events.isEmpty
+        return status.isEmpty && events.isEmpty && !desk.hasReports
     }
 
     /// Which refusals hold although nothing of the batch was written: one may rest on a change before it in the batch.
@@ -179,12 +187,13 @@ final class Writer: Sendable {
     /// know.
     private func settle(
         _ waiting: [Inbox.Waiting], _ answers: [Answer], _ status: [StatusChange], _ events: [EventDraft],
-        _ reason: String
+        _ desk: WebhookDesk.Batch, _ reason: String
     ) -> Bool {
         let before = state.position
         let refusal = Refusal.outcomeUnknown(reason)
         let isTaken = reload() && (state.position != before || (status.first.map(isStored) ?? false))
-        guard isTaken else { return fail(waiting, answers, status, events, refusal) }
+        guard isTaken else { return fail(waiting, answers, status, events, desk, refusal) }
+        webhooks.fail(desk, refusal)  // what is read again may show that it was taken; a report is good twice
         networkManager.noteCommitted(status)
         networkManager.announce()
         answer(waiting, answers.map { $0.isSuccess ? .failure(refusal) : $0 })
@@ -221,7 +230,9 @@ final class Writer: Sendable {
 }
 
 extension CommitBatch {
-    fileprivate var isEmpty: Bool { changes.isEmpty && statusChanges.isEmpty && events.isEmpty }
+    fileprivate var isEmpty: Bool {
+        changes.isEmpty && statusChanges.isEmpty && events.isEmpty && webhooks.isEmpty
+    }
 }
 
 extension Result {

@@ -26,6 +26,7 @@ extension HTTPService {
                 "tandem_gateway_in_service", "1 while the gateway is in-service.", labels: [("gateway", gateway.id)],
                 value: gateway.isInService ? 1 : 0)
         }
+        addWebhookFigures(to: &text)
         counters.add(to: &text)
         text.gauge(
             "tandem_http_waiting_requests", "Requests that wait for the writer or for events, streams among them.",

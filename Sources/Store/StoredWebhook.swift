@@ -1,3 +1,5 @@
+import Crypto
+import Foundation
 package import JSON
 package import Time
 
@@ -40,6 +42,14 @@ package struct StoredWebhook: Equatable, Sendable {
     ) {
         (self.id, self.body, self.key, self.previousKey) = (id, body, key, previousKey)
         (self.createdAt, self.updatedAt, self.progress) = (createdAt, updatedAt, progress)
+    }
+
+    /// Its entity tag without quotes: of what was set, the secret included, and of nothing else.
+    package var entityTag: String {
+        var hash = SHA256()
+        hash.update(data: Data("\(id) \(body.canonicalText)\n".utf8))
+        hash.update(data: Data(key.bytes))
+        return "w" + hash.finalize().prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     /// True when both are the same.

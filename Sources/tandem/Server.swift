@@ -2,6 +2,7 @@ import Addressing
 import ControlPlane
 import Foundation
 import HTTPAPI
+import HTTPClient
 import Logging
 import NetworkManager
 import Routing
@@ -43,6 +44,7 @@ final class Server: Sendable {
     private let controlPlane: ControlPlane
     private let dataPlane: DataPlane
     private let http: HTTPServer
+    private let outgoing: HTTPClient
     private let sweeper: Sweeper
     private let phase: Phase
 
@@ -87,6 +89,7 @@ final class Server: Sendable {
         surroundings.log = { level, message, fields in Self.write(level, message, fields, to: log) }
         var api = HTTPSettings(address: settings.api.address, port: settings.api.port)
         api.version = Tandem.version
+        outgoing = HTTPClient(userAgent: "Tandem/\(Tandem.version)", clock: clock)
         http = HTTPServer(settings: api, controlPlane: controlPlane, clock: clock, surroundings: surroundings)
     }
 
@@ -129,6 +132,10 @@ final class Server: Sendable {
             throw Failure.setting("\(error)")
         }
         controlPlane.start(version: Tandem.version)
+        outgoing.start()
+        controlPlane.beginDeliveries(
+            post: { [outgoing] in outgoing.post($0, whenDone: $1) },
+            fault: { [log] in log.error("events for webhooks can't be read", metadata: ["reason": "\($0)"]) })
         sweeper.start()
         phase.set(.serving)
         let api = http.boundAddress.map(\.hostPort) ?? ""
@@ -167,6 +174,8 @@ final class Server: Sendable {
         dataPlane.stop()
         sweeper.stop()
         http.stop()
+        controlPlane.endDeliveries()
+        outgoing.stop()
         controlPlane.stop()
         store.close()
         log.info("ended", metadata: ["revision": "\(controlPlane.revision)"])

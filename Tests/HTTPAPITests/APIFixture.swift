@@ -2,6 +2,7 @@ import Addressing
 import ControlPlane
 import Fixtures
 import Foundation
+import HTTPClient
 import JSON
 import NetworkManager
 import Routing
@@ -17,6 +18,7 @@ final class APIFixture: Sendable {
     let server: HTTPServer
     let port: UInt16
     let log = LogLines()
+    private let outgoing = HTTPClient(userAgent: "Tandem/1.2.3", clock: MachineClock())
     private let store: Store
     private let gate: CommitGate?
     private let folder: TemporaryFolder
@@ -45,8 +47,16 @@ final class APIFixture: Sendable {
     deinit {
         gate?.open()
         server.stop()
+        controlPlane.endDeliveries()
+        outgoing.stop()
         controlPlane.stop()
         store.close()
+    }
+
+    /// Webhooks get their events from now on.
+    func beginDeliveries() {
+        outgoing.start()
+        controlPlane.beginDeliveries(post: { [outgoing] in outgoing.post($0, whenDone: $1) })
     }
 
     func client() throws -> RawClient { try RawClient(port: port) }
