@@ -34,9 +34,12 @@ let package = Package(
         // JSON as a value: what stored objects, events and the API are written in.
         .target(name: "JSON", swiftSettings: ours),
 
+        // Memory in large pieces, for the tables of Routing.
+        .target(name: "CMemory"),
+
         // The protocol cores: no I/O, no clock, no thread, no random source of their own.
         .target(name: "SIPMessage", dependencies: ["Addressing"], swiftSettings: ours),
-        .target(name: "Routing", dependencies: ["Time", "Addressing"], swiftSettings: ours),
+        .target(name: "Routing", dependencies: ["Time", "Addressing", "CMemory"], swiftSettings: ours),
         .target(name: "SIPTransaction", dependencies: ["SIPMessage", "Time"], swiftSettings: ours),
         .target(name: "Redirect", dependencies: ["SIPMessage", "Routing", "Time", "Addressing"], swiftSettings: ours),
         .target(

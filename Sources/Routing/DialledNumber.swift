@@ -13,13 +13,14 @@ package struct DialledNumber: Sendable, BitwiseCopyable {
     /// False for `alice`, for an empty user part, for one with a letter in it: those match only the catch-all.
     package var isNumber: Bool { digitCount > 0 }
 
-    private var codes = InlineArray<32, UInt8>(repeating: 0)
+    /// Those that take part in matching.
+    private(set) var digits = PackedDigits(bits: 0)
 
     /// How many digits take part in matching, at most `matchedDigitsLimit`.
     package var matchedDigitCount: Int { min(digitCount, Self.matchedDigitsLimit) }
 
     /// The code of the digit at `index`, which must be below `matchedDigitCount`.
-    package func code(at index: Int) -> UInt8 { codes[index] }
+    package func code(at index: Int) -> UInt8 { UInt8(truncatingIfNeeded: digits.digit(at: index) - 1) }
 
     /// Reads the user part of a `sip:` URI or the subscriber of a `tel:` URI, escapes included.
     package init(user: Span<UInt8>) {
@@ -38,10 +39,10 @@ package struct DialledNumber: Sendable, BitwiseCopyable {
             case UInt8(ascii: ";"), UInt8(ascii: ":"): return
             default:
                 guard let code = Self.code(of: byte) else {
-                    digitCount = 0
+                    (digitCount, digits) = (0, PackedDigits(bits: 0))
                     return
                 }
-                if digitCount < Self.matchedDigitsLimit { codes[digitCount] = code }
+                if digitCount < Self.matchedDigitsLimit { digits = digits.setting(code, at: digitCount) }
                 digitCount += 1
             }
         }

@@ -1,15 +1,14 @@
 /// A dialled-number prefix of 1...32 digits, or the catch-all, which is the empty prefix and is written `any`.
-package struct Prefix: Hashable, Sendable {
+package struct Prefix: Hashable, Sendable, BitwiseCopyable {
     /// The catch-all's reserved name.
     package static let catchAllName = "any"
     /// The prefix that every dialled number, and every user part that is none, begins with.
-    package static let catchAll = Prefix(codes: [])
+    package static let catchAll = Prefix(PackedDigits(bits: 0))
 
-    /// The digits as `DialledNumber` codes them.
-    let codes: [UInt8]
+    let digits: PackedDigits
 
     /// How many digits; 0 for the catch-all.
-    package var digitCount: Int { codes.count }
+    package var digitCount: Int { digits.count }
 
     /// Reads `44`, `0800*`, `any`; nil for the empty string, for more than 32 digits and for anything but `0-9 * #`.
     package init?(_ text: String) {
@@ -17,23 +16,28 @@ package struct Prefix: Hashable, Sendable {
             self = .catchAll
             return
         }
-        guard (1...DialledNumber.matchedDigitsLimit).contains(text.utf8.count) else { return nil }
-        var codes: [UInt8] = []
-        for byte in text.utf8 {
+        guard (1...PackedDigits.limitCount).contains(text.utf8.count) else { return nil }
+        var digits = PackedDigits(bits: 0)
+        for (index, byte) in text.utf8.enumerated() {
             guard let code = DialledNumber.code(of: byte) else { return nil }
-            codes.append(code)
+            digits = digits.setting(code, at: index)
         }
-        self.init(codes: codes)
+        self.init(digits)
     }
 
-    init(codes: [UInt8]) { self.codes = codes }
+    /// The digits as `DialledNumber` codes them, at most 32.
+    init(codes: [UInt8]) { self.init(PackedDigits(codes: codes)) }
+
+    init(_ digits: PackedDigits) { self.digits = digits }
 }
 
 extension Prefix: CustomStringConvertible {
     /// The digits, or `any`.
     package var description: String {
-        codes.isEmpty ? Self.catchAllName : String(codes.map { Self.characters[Int($0)] })
+        guard digitCount > 0 else { return Self.catchAllName }
+        return String(
+            decoding: (0..<digitCount).map { Self.characters[digits.digit(at: $0) - 1] }, as: UTF8.self)
     }
 
-    private static let characters: [Character] = Array("0123456789*#")
+    private static let characters = Array("0123456789*#".utf8)
 }

@@ -51,13 +51,13 @@ extension Checks {
         let values: Set = ["Time", "Addressing"]
         let cores: Set = ["SIPMessage", "SIPTransaction", "Routing", "Redirect", "Proxy", "Probing"]
         return [
-            "Time": [], "Addressing": [], "JSON": [], "SIPMessage": values, "Routing": values,
+            "Time": [], "Addressing": [], "JSON": [], "SIPMessage": values, "Routing": values.union(["CMemory"]),
             "SIPTransaction": values.union(["SIPMessage"]),
             "Redirect": values.union(["SIPMessage", "Routing"]),
             "Proxy": values.union(["SIPMessage", "SIPTransaction", "Routing", "Redirect"]),
             "Probing": values.union(["SIPMessage", "SIPTransaction", "Routing"]),
             "SignallingCore": values.union(cores),
-            "CSignalling": [], "CMicrohttpd": [], "CCurl": [], "CInstruments": [],
+            "CSignalling": [], "CMicrohttpd": [], "CCurl": [], "CInstruments": [], "CMemory": [],
             "HTTPClient": values.union(["CCurl"]),
             "SignallingIO": values.union(cores).union(["SignallingCore", "CSignalling"]),
             "Store": values.union(["Routing", "JSON", "GRDB", "Crypto"]),
