@@ -64,7 +64,9 @@ package final class DataPlane: Sendable {
         // system allows no more, connections past what it allows are refused and counted.
         if listeners.contains(where: { $0.bound.transport == .tcp }) { csig_raise_descriptor_limit() }
         let streamLimits = settings.streams.share(of: count)
-        let directory = count > 1 ? StreamDirectory() : nil
+        let hasStreams = sockets.contains { $0.contains(where: \.isStream) }
+        let directory =
+            count > 1 && hasStreams ? StreamDirectory(connectionCount: streamLimits.connectionCount * count) : nil
         var workers: [Worker] = []
         for (number, sockets) in sockets.enumerated() {
             let settings = settings.worker(number, of: count, listeners)
