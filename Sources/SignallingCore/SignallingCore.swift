@@ -44,7 +44,7 @@ package struct SignallingCore: ~Copyable {
     /// What has been counted since the beginning.
     package internal(set) var counters = SignallingCounters()
 
-    /// Up to so many server transactions the table of their keys does not grow, which would stop the worker meanwhile.
+    /// Up to so many server transactions the table of their keys need not grow.
     private static let expectedTransactionCount = 1 << 19
 
     /// How long a request other than INVITE waits before it gets a 100.
