@@ -15,13 +15,18 @@ struct Slab<Record: BitwiseCopyable>: ~Copyable {
 
     private struct Place: BitwiseCopyable {
         var generation: UInt32  // odd: taken
+        /// Where the place is free: the one that became free before it. Kept here, so that nothing grows with what was
+        /// freed.
+        var nextFree: UInt32
         var record: Record
     }
+
+    private static var none: UInt32 { .max }
 
     private var chunks: [UnsafeMutablePointer<Place>] = []
     /// Places that were ever taken.
     private var count = 0
-    private var free: [UInt32] = []
+    private var firstFree = none
 
     /// How many places are taken.
     private(set) var liveCount = 0
@@ -35,15 +40,17 @@ struct Slab<Record: BitwiseCopyable>: ~Copyable {
     /// Puts a record into a free place.
     mutating func take(_ record: Record) -> Handle {
         liveCount += 1
-        if let slot = free.popLast() {
+        if firstFree != Self.none {
+            let slot = firstFree
             let place = place(slot)
             let generation = (place.pointee.generation &+ 1) & Self.generationMask
-            place.pointee = Place(generation: generation, record: record)
+            firstFree = place.pointee.nextFree
+            place.pointee = Place(generation: generation, nextFree: Self.none, record: record)
             return Handle(slot: slot, generation: generation)
         }
         let (chunk, inChunk) = count.quotientAndRemainder(dividingBy: Self.placesPerChunk)
         if chunk == chunks.count { chunks.append(.allocate(capacity: Self.placesPerChunk)) }
-        (chunks[chunk] + inChunk).initialize(to: Place(generation: 1, record: record))
+        (chunks[chunk] + inChunk).initialize(to: Place(generation: 1, nextFree: Self.none, record: record))
         count += 1
         return Handle(slot: UInt32(truncatingIfNeeded: count - 1), generation: 1)
     }
@@ -53,7 +60,8 @@ struct Slab<Record: BitwiseCopyable>: ~Copyable {
         guard contains(handle) else { return }
         let place = place(handle.slot)
         place.pointee.generation = (place.pointee.generation &+ 1) & Self.generationMask
-        free.append(handle.slot)
+        place.pointee.nextFree = firstFree
+        firstFree = handle.slot
         liveCount -= 1
     }
 
