@@ -1,80 +1,94 @@
 package import SignallingCore
 package import Time
 
-/// The timers of one worker: a hierarchical wheel with ticks of 1 ms, eight wheels of 256 slots, which together span
-/// all of time, so that nothing is too far away.
+/// The timers of one worker: a hierarchical wheel with ticks of 1 ms, five wheels of 512 slots, which together span all
+/// of time, so that nothing is too far away.
 ///
-/// A timer lies on the wheel of the highest byte in which its tick differs from the present one, in the slot of that
-/// byte. So the lowest slot of the lowest wheel in use is always the next: when its time has come, it is either due
-/// (wheel 0) or moves down. Arming is O(1), firing O(wheels) a timer; timers are never cancelled. Memory is taken for
-/// as many timers as were ever armed at a time, and used again.
+///     wheel  a slot spans  a turn spans
+///       0          1 ms        512 ms     nothing but what is due at that tick lies in a slot
+///       1        512 ms        262 s      Timers A to M, and C
+///       2        262 s          37 h
+///       3         37 h         2.2 years
+///       4        2.2 years    1115 years
+///
+/// A timer lies on the lowest wheel that it is less than a turn away on. When a slot's time begins, what is in it moves
+/// down. Arming is O(1), firing O(wheels) a timer; timers are never cancelled. Nodes lie in chunks that never move and
+/// are used again, and the caller says how many may be touched at once, so that a worker with a million timers never
+/// stops for them.
 package struct TimerWheel: ~Copyable {
     private struct Node {
         var tick: UInt64
         var token: TimerToken
-        var next: Int32
+        var next: UnsafeMutablePointer<Node>?
     }
 
-    private static let wheelCount = 8
-    private static let slotCount = 256
-    private static let none: Int32 = -1
+    private static let wheelCount = 5
+    private static let slotBits = 9
+    private static let slotCount = 1 << slotBits
+    private static let wordCount = slotCount / 64
+    private static let nodesPerChunk = 1024
 
-    private var nodes: [Node] = []
-    private var firstFree = Self.none
-    private var heads = [Int32](repeating: Self.none, count: Self.wheelCount * Self.slotCount)
-    /// A bit for each slot that is not empty, four words a wheel.
-    private var occupied = [UInt64](repeating: 0, count: Self.wheelCount * Self.slotCount / 64)
-    /// Everything up to this tick has fired.
+    private var chunks: [UnsafeMutablePointer<Node>] = []
+    /// Nodes of the last chunk that were used.
+    private var usedInChunk = Self.nodesPerChunk
+    private var firstFree: UnsafeMutablePointer<Node>?
+    private let heads: UnsafeMutablePointer<UnsafeMutablePointer<Node>?>
+    /// A bit for each slot that is not empty, eight words a wheel.
+    private let occupied: UnsafeMutablePointer<UInt64>
+    /// Everything up to this tick has fired or is due at once.
     private var current: UInt64
 
     /// How many timers wait.
     package private(set) var count = 0
 
     /// A wheel without a timer.
-    package init(now: Instant, capacity: Int = 4096) {
+    package init(now: Instant) {
         current = Self.tick(before: now)
-        nodes.reserveCapacity(capacity)
+        heads = .allocate(capacity: Self.wheelCount * Self.slotCount)
+        heads.initialize(repeating: nil, count: Self.wheelCount * Self.slotCount)
+        occupied = .allocate(capacity: Self.wheelCount * Self.wordCount)
+        occupied.initialize(repeating: 0, count: Self.wheelCount * Self.wordCount)
+    }
+
+    deinit {
+        for chunk in chunks { chunk.deallocate() }
+        heads.deallocate()
+        occupied.deallocate()
     }
 
     /// Starts a timer. One of the past fires at the next tick.
     package mutating func arm(at instant: Instant, _ token: TimerToken) {
         let tick = max(Self.tick(after: instant), current + 1)
-        var node = firstFree
-        if node == Self.none {
-            guard let index = Int32(exactly: nodes.count) else { return }  // 2**31 timers do not fit in memory
-            node = index
-            nodes.append(Node(tick: tick, token: token, next: Self.none))
-        } else {
-            firstFree = nodes[Int(node)].next
-            nodes[Int(node)] = Node(tick: tick, token: token, next: Self.none)
-        }
+        let node = takeNode()
+        node.initialize(to: Node(tick: tick, token: token, next: nil))
         count += 1
         place(node)
     }
 
     /// Takes the next timer that is due at `now`, in the order of their milliseconds. Nil: none is left.
     package mutating func takeDue(at now: Instant) -> TimerToken? {
+        var steps = Int.max
+        return takeDue(at: now, steps: &steps)
+    }
+
+    /// The same, while there are steps left: taking a timer is one, and so is moving one down.
+    ///
+    /// - Parameter steps: 0 afterwards: there may be more that is due.
+    package mutating func takeDue(at now: Instant, steps: inout Int) -> TimerToken? {
         let target = max(Self.tick(before: now), current)
-        while let (wheel, slot, tick) = next(), tick <= target {
+        while steps > 0 {
+            let index = Int(truncatingIfNeeded: current) & (Self.slotCount - 1)
+            if let node = heads[index] {
+                steps -= 1
+                return take(node, index)
+            }
+            guard let (wheel, slot, tick) = next(), tick <= target else {
+                current = target
+                return nil
+            }
             current = tick
-            let index = wheel * Self.slotCount + slot
-            let head = heads[index]
-            if wheel == 0 {
-                let (token, following) = (nodes[Int(head)].token, nodes[Int(head)].next)
-                nodes[Int(head)].next = firstFree
-                (firstFree, heads[index], count) = (head, following, count - 1)
-                if following == Self.none { empty(index) }
-                return token
-            }
-            empty(index)
-            var node = head
-            while node != Self.none {
-                let following = nodes[Int(node)].next
-                place(node)
-                node = following
-            }
+            if wheel > 0 { moveDown(wheel * Self.slotCount + slot, &steps) }
         }
-        current = target
         return nil
     }
 
@@ -85,32 +99,81 @@ package struct TimerWheel: ~Copyable {
         return Instant(nanoseconds: overflow ? .max : nanoseconds)
     }
 
-    /// The lowest slot in use, and the tick at which it begins.
+    /// The slot whose time begins next, and when. Where two begin at once, the one of the higher wheel: what is in it
+    /// may be due at once.
     private func next() -> (wheel: Int, slot: Int, tick: UInt64)? {
         guard count > 0 else { return nil }
-        for word in occupied.indices where occupied[word] != 0 {
-            let (wheel, slot) = (word / 4, word % 4 * 64 + occupied[word].trailingZeroBitCount)
-            let shift = UInt64(wheel * 8)
-            // Swift's `<<` yields 0 past the width: the highest wheel has nothing above it.
-            let above = current & (UInt64.max << (shift + 8))
-            return (wheel, slot, above | UInt64(slot) << shift)
+        var first: (wheel: Int, slot: Int, tick: UInt64)?
+        for wheel in 0..<Self.wheelCount {
+            let shift = UInt64(wheel * Self.slotBits)
+            let position = Int(truncatingIfNeeded: current >> shift) & (Self.slotCount - 1)
+            guard let distance = distance(on: wheel, from: position) else { continue }
+            let tick = (current >> shift + UInt64(distance)) << shift
+            if first.map({ tick <= $0.tick }) ?? true {
+                first = (wheel, (position + distance) & (Self.slotCount - 1), tick)
+            }
+        }
+        return first
+    }
+
+    /// How many slots on from a position the first lies that is not empty.
+    private func distance(on wheel: Int, from position: Int) -> Int? {
+        let words = occupied + wheel * Self.wordCount
+        var word = position / 64
+        var bits = words[word] & UInt64.max << UInt64(position % 64)
+        for _ in 0...Self.wordCount {  // the word of the position comes last once more, for what is before it
+            if bits != 0 { return (word * 64 + bits.trailingZeroBitCount - position) & (Self.slotCount - 1) }
+            word = (word + 1) % Self.wordCount
+            bits = words[word]
         }
         return nil
     }
 
-    private mutating func place(_ node: Int32) {
-        let tick = nodes[Int(node)].tick
-        let wheel = (63 - ((tick ^ current) | 1).leadingZeroBitCount) / 8
-        let slot = Int(truncatingIfNeeded: tick >> UInt64(wheel * 8) & 255)
+    private mutating func take(_ node: UnsafeMutablePointer<Node>, _ index: Int) -> TimerToken {
+        let token = node.pointee.token
+        heads[index] = node.pointee.next
+        if node.pointee.next == nil { empty(index) }
+        node.pointee.next = firstFree
+        (firstFree, count) = (node, count - 1)
+        return token
+    }
+
+    private func moveDown(_ index: Int, _ steps: inout Int) {
+        while steps > 0, let node = heads[index] {
+            steps -= 1
+            heads[index] = node.pointee.next
+            place(node)
+        }
+        if heads[index] == nil { empty(index) }
+    }
+
+    private func place(_ node: UnsafeMutablePointer<Node>) {
+        let tick = node.pointee.tick
+        var (wheel, shift): (Int, UInt64) = (0, 0)
+        // Ends: no tick is 2**45 or more, and the last wheel's turn is as long.
+        while wheel < Self.wheelCount - 1, tick >> shift - current >> shift >= UInt64(Self.slotCount) {
+            (wheel, shift) = (wheel + 1, shift + UInt64(Self.slotBits))
+        }
+        let slot = Int(truncatingIfNeeded: tick >> shift) & (Self.slotCount - 1)
         let index = wheel * Self.slotCount + slot
-        nodes[Int(node)].next = heads[index]
+        node.pointee.next = heads[index]
         heads[index] = node
         occupied[index / 64] |= 1 << UInt64(index % 64)
     }
 
-    private mutating func empty(_ index: Int) {
-        heads[index] = Self.none
-        occupied[index / 64] &= ~(1 << UInt64(index % 64))
+    private func empty(_ index: Int) { occupied[index / 64] &= ~(1 << UInt64(index % 64)) }
+
+    private mutating func takeNode() -> UnsafeMutablePointer<Node> {
+        if let node = firstFree {
+            firstFree = node.pointee.next
+            return node
+        }
+        if usedInChunk == Self.nodesPerChunk {
+            chunks.append(.allocate(capacity: Self.nodesPerChunk))
+            usedInChunk = 0
+        }
+        usedInChunk += 1
+        return chunks[chunks.count - 1] + (usedInChunk - 1)
     }
 
     /// The last tick that has begun by `now`.

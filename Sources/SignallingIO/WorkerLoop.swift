@@ -15,6 +15,7 @@ struct WorkerLoop: ~Copyable {
     /// Bounds on what one turn works off beside the sockets, so that none of them starves.
     private static let letterLimitCount = 256
     private static let timerLimitCount = 1024
+    private static let timerStepLimitCount = 4096
     private static let failureRoundLimitCount = 8
     /// What came of one stream's input waits for the others' no longer when it is so much.
     private static let heldLimitBytes = 65_536
@@ -139,7 +140,7 @@ struct WorkerLoop: ~Copyable {
             if count > 0 { reader.withSnapshot { workOff(count, listener, $0, now) } }
             if count == csig_batch_count { hasMore = true }
         }
-        let fired = reader.withSnapshot { snapshot in
+        let (fired, hasMoreDue) = reader.withSnapshot { snapshot in
             openMailbox(snapshot, now)
             let fired = fireTimers(snapshot, now)
             if let due = streams.nextSweep, due <= now, streams.sweep(&counters) { hasUnpublished = true }
@@ -147,7 +148,7 @@ struct WorkerLoop: ~Copyable {
             reportFailures(snapshot, now)
             return fired
         }
-        busyPeriod.note(hasMore: hasMore || fired == Self.timerLimitCount, now: now)
+        busyPeriod.note(hasMore: hasMore || hasMoreDue, now: now)
         core.isOverloaded = busyPeriod.isOverload
         if eventCount > 0 || fired > 0 {
             counters.batches &+= 1
@@ -155,13 +156,15 @@ struct WorkerLoop: ~Copyable {
         }
     }
 
-    private mutating func fireTimers(_ snapshot: borrowing PinnedSnapshot, _ now: Instant) -> Int {
-        var fired = 0
-        while fired < Self.timerLimitCount, let token = wheel.takeDue(at: now) {
+    private mutating func fireTimers(
+        _ snapshot: borrowing PinnedSnapshot, _ now: Instant
+    ) -> (count: Int, hasMore: Bool) {
+        var (fired, steps) = (0, Self.timerStepLimitCount)
+        while fired < Self.timerLimitCount, let token = wheel.takeDue(at: now, steps: &steps) {
             core.fire(token, snapshot: snapshot, now: now, into: &actions)
             fired += 1
         }
-        return fired
+        return (fired, fired == Self.timerLimitCount || steps == 0)
     }
 
     /// Gives the received batch to the core, one datagram after the other.

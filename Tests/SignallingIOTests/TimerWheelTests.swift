@@ -60,6 +60,56 @@ import Time
         #expect(wakeUps <= 3 * delays.count, "\(wakeUps) wake-ups for \(delays.count) timers")
     }
 
+    @Test(arguments: [1, 7, 100])
+    func `so many steps at once: no call does more, and all of them together fire what is due`(limit: Int) {
+        var random = SeededGenerator(seed: 3)
+        var wheel = TimerWheel(now: Self.origin)
+        let timerCount = 5000
+        for number in 0..<timerCount {
+            // All in one slot of a higher wheel, or in a few; some due in the same millisecond.
+            let delay = Int64.random(in: 300_000...(number.isMultiple(of: 3) ? 300_002 : 400_000), using: &random)
+            wheel.arm(at: Self.origin + .milliseconds(delay), TimerToken(bits: UInt64(number)))
+        }
+        let now = Self.origin + .milliseconds(400_000)
+        var fired: Set<UInt64> = []
+        var (callCount, stepCount) = (0, 0)
+        while let due = wheel.nextDue, due <= now {
+            var steps = limit
+            while let token = wheel.takeDue(at: now, steps: &steps) {
+                let isFirst = fired.insert(token.bits).inserted
+                #expect(isFirst)
+            }
+            stepCount += limit - steps
+            callCount += 1
+            if wheel.count > 0 { #expect(steps == 0, "nil with steps left says that nothing is due") }
+        }
+        #expect(fired.count == timerCount)
+        #expect(callCount >= stepCount / limit)
+        #expect((timerCount...timerCount * TimerWheelTests.wheelCount).contains(stepCount))
+    }
+
+    /// A timer moves down once a wheel at most.
+    static let wheelCount = 5
+
+    @Test func `what is armed while a slot is half moved fires in its time`() {
+        var wheel = TimerWheel(now: Self.origin)
+        for number in 0..<UInt64(100) { wheel.arm(at: Self.origin + .seconds(30), TimerToken(bits: number)) }
+        let begun = wheel.nextDue ?? Self.origin
+        var steps = 10
+        #expect(wheel.takeDue(at: begun, steps: &steps) == nil)
+        #expect(steps == 0)
+        #expect(wheel.nextDue.map { $0 <= begun } == true, "the rest comes next")
+        wheel.arm(at: begun + .milliseconds(1), TimerToken(bits: 200))
+        wheel.arm(at: Self.origin, TimerToken(bits: 201))
+        var first: Set<UInt64> = []
+        while let token = wheel.takeDue(at: begun + .milliseconds(2)) { first.insert(token.bits) }
+        #expect(first == [200, 201])
+        var rest: Set<UInt64> = []
+        while let token = wheel.takeDue(at: Self.origin + .seconds(31)) { rest.insert(token.bits) }
+        #expect(rest == Set(0..<100))
+        #expect(wheel.nextDue == nil)
+    }
+
     @Test func `a timer at the end of time and one of the distant past do no harm`() {
         var wheel = TimerWheel(now: Self.origin)
         wheel.arm(at: Instant(nanoseconds: .max), TimerToken(bits: 1))
