@@ -12,12 +12,12 @@ import Testing
 
 /// A user agent or gateway of a test: one socket on the loopback, read in one thread.
 final class TestPeer {
-    let socket: UDPSocket
+    let socket: ListenerSocket
     private let batch: OpaquePointer
     private var waiting: [(text: String, source: TransportAddress)] = []
 
     init(_ address: TransportAddress = TestPeer.anyPort) throws {
-        socket = try UDPSocket(address)
+        socket = try ListenerSocket(address)
         batch = try #require(csig_receive_batch_create())
     }
 

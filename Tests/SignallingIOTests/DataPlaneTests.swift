@@ -185,7 +185,7 @@ import Testing
 
     static var hasIPv6: Bool {
         do {
-            _ = try UDPSocket(anyPortIPv6)
+            _ = try ListenerSocket(anyPortIPv6)
             return true
         } catch {
             return false

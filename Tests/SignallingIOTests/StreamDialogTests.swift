@@ -103,7 +103,7 @@ import Testing
     @Test func `a Contact where the caller listens is connected to, and that connection is used again`() throws {
         let gateway = try TestPeer()
         let fixture = try fixture([gateway.address], workerCount: 1)
-        let listener = try StreamListener(TransportAddress(.tcp, TestPeer.loopback, port: 0))
+        let listener = try ListenerSocket(TransportAddress(.tcp, TestPeer.loopback, port: 0))
         var incoming: StreamPeer?
         for turn in 0..<3 {
             let call = try call("contact-\(turn)", fixture, gateway, contactPort: listener.bound.port)
@@ -128,7 +128,7 @@ import Testing
     }
 
     @Test func `a call through a gateway by TCP, from UDP and from TCP`() throws {
-        let listener = try StreamListener(TransportAddress(.tcp, TestPeer.loopback, port: 0))
+        let listener = try ListenerSocket(TransportAddress(.tcp, TestPeer.loopback, port: 0))
         let fixture = try fixture([listener.bound], workerCount: 1)
         let caller = try TestPeer()
         try caller.send(caller.invite("4420", callID: "out", to: fixture.proxy), to: fixture.proxy)
@@ -150,7 +150,7 @@ import Testing
 
     @Test func `a gateway whose port is closed, or whose connection breaks, sends the call to the next at once`() throws
     {
-        let listener = try StreamListener(TransportAddress(.tcp, TestPeer.loopback, port: 0))
+        let listener = try ListenerSocket(TransportAddress(.tcp, TestPeer.loopback, port: 0))
         let closed = TransportAddress(.tcp, TestPeer.loopback, port: try TestPeer().address.port)
         let last = try TestPeer()
         let fixture = try fixture([closed, listener.bound, last.address])
@@ -167,7 +167,7 @@ import Testing
     }
 
     @Test func `answers of one gateway connection reach the calls of both workers`() throws {
-        let listener = try StreamListener(TransportAddress(.tcp, TestPeer.loopback, port: 0))
+        let listener = try ListenerSocket(TransportAddress(.tcp, TestPeer.loopback, port: 0))
         let fixture = try fixture([listener.bound])
         let first = try TestPeer()
         try first.send(first.invite("4420", callID: "first", to: fixture.proxy), to: fixture.proxy)

@@ -27,7 +27,7 @@ final class StreamPeer {
     }
 
     /// Takes a connection that waits at a listening socket.
-    init(acceptedBy listener: StreamListener) throws {
+    init(acceptedBy listener: ListenerSocket) throws {
         var wanted = pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)
         try #require(poll(&wanted, 1, 10_000) == 1, "nobody connects")
         var peer = csig_address()

@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test func `a TCP port in use is refused in one line, although others of our own could share it`() throws {
-        let other = try StreamListener(TransportAddress(.tcp, TestPeer.loopback, port: 0))
+        let other = try ListenerSocket(TransportAddress(.tcp, TestPeer.loopback, port: 0))
         #expect(throws: SocketError(other.bound, reason: "address already in use")) {
             _ = try DataPlaneFixture(gateways: [], address: other.bound)
         }

@@ -1,16 +1,25 @@
 import Addressing
 import CSignalling
 
-/// A listening, non-blocking TCP socket, closed when it is let go.
-final class StreamListener: Sendable {
+/// One socket of one listener and worker: bound, non-blocking, closed when it is let go. One of a stream transport
+/// listens for connections.
+final class ListenerSocket: Sendable {
+    private static let pairLimitCount = 32
+
     let descriptor: Int32
     /// What it is bound to, with the port that the kernel chose where 0 was asked for.
     let bound: TransportAddress
 
-    /// As for UDP: the first of an address alone finds a port in use, further ones join it.
+    /// The first socket of an address is bound alone: a port that anybody else has is refused, even where both sides
+    /// would share it. Further ones share the port of the first.
     init(_ address: TransportAddress, isFurther: Bool = false) throws(SocketError) {
         var wanted = csig_address(address)
-        let result = csig_tcp_listen(&wanted, isFurther)
+        let result: Int32
+        switch address.transport {
+        case .udp: result = csig_udp_bind(&wanted, isFurther)
+        case .tcp: result = csig_tcp_listen(&wanted, isFurther)
+        case .tls: throw SocketError(address, reason: "tls is not built so far")
+        }
         guard result >= 0 else { throw SocketError(address, result: result) }
         let portResult = csig_bound_port(result)
         guard let port = UInt16(exactly: portResult), port > 0 else {
@@ -18,51 +27,17 @@ final class StreamListener: Sendable {
             throw SocketError(address, result: portResult)
         }
         descriptor = result
-        bound = TransportAddress(.tcp, address.address, port: port)
+        bound = TransportAddress(address.transport, address.address, port: port)
     }
 
     deinit { csig_close(descriptor) }
-}
 
-/// One socket of one listener and worker.
-enum ListenerSocket: Sendable {
-    case datagrams(UDPSocket)
-    case streams(StreamListener)
-
-    private static let pairLimitCount = 32
-
-    var descriptor: Int32 {
-        switch self {
-        case .datagrams(let socket): socket.descriptor
-        case .streams(let socket): socket.descriptor
-        }
-    }
-
-    var bound: TransportAddress {
-        switch self {
-        case .datagrams(let socket): socket.bound
-        case .streams(let socket): socket.bound
-        }
-    }
-
-    var isStream: Bool {
-        switch self {
-        case .datagrams: false
-        case .streams: true
-        }
-    }
+    /// True: it takes connections. Else datagrams.
+    var isStream: Bool { bound.transport != .udp }
 
     /// What epoll is to give back.
     func tag(_ listener: Int) -> UInt32 {
         isStream ? StreamTag.listening(listener) : UInt32(truncatingIfNeeded: listener)
-    }
-
-    private init(_ address: TransportAddress, isFurther: Bool) throws(SocketError) {
-        switch address.transport {
-        case .udp: self = .datagrams(try UDPSocket(address, isFurther: isFurther))
-        case .tcp: self = .streams(try StreamListener(address, isFurther: isFurther))
-        case .tls: throw SocketError(address, reason: "tls is not built so far")
-        }
     }
 
     /// Another worker's socket of the same address.
@@ -73,11 +48,11 @@ enum ListenerSocket: Sendable {
     static func bind(_ listener: DataPlaneSettings.Listener) throws(SocketError) -> [ListenerSocket] {
         var attempt = 1
         while true {
-            let first = try ListenerSocket(listener.address, isFurther: false)
+            let first = try ListenerSocket(listener.address)
             guard listener.isAlsoOverTCP, !first.isStream else { return [first] }
             let second = TransportAddress(.tcp, first.bound.address, port: first.bound.port)
             do {
-                return [first, try ListenerSocket(second, isFurther: false)]
+                return [first, try ListenerSocket(second)]
             } catch {
                 guard listener.address.port == 0, attempt < pairLimitCount else { throw error }
                 attempt += 1
