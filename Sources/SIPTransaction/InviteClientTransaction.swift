@@ -32,7 +32,7 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
 
     private enum State: Equatable, BitwiseCopyable {
         case initial
-        case calling(interval: Duration, resends: Int, due: Instant, end: Instant)
+        case calling(interval: Interval, resends: UInt32, due: Instant, end: Instant)
         case unanswered(end: Instant)
         /// `end` is set where the transaction user waits for the end no longer than that.
         case proceeding(end: Instant?)
@@ -40,8 +40,8 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
     }
 
     private var state = State.initial
-    private let resendLimit: Int
-    private let responseTimeout: Duration
+    private let resendLimit: UInt32
+    private let responseTimeout: Interval
     private let timers: TimerSettings
     private let reliable: Bool
 
@@ -52,7 +52,7 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
     ///   - responseTimeout: how long it waits for any response; 64 T1 in RFC 3261.
     ///   - reliable: a transport that loses nothing: no resending, no waiting for copies.
     package init(resendLimit: Int, responseTimeout: Duration, timers: TimerSettings, reliable: Bool) {
-        (self.resendLimit, self.responseTimeout) = (resendLimit, responseTimeout)
+        (self.resendLimit, self.responseTimeout) = (UInt32(clamping: resendLimit), Interval(responseTimeout))
         (self.timers, self.reliable) = (timers, reliable)
     }
 
@@ -99,8 +99,8 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
             (.proceeding, .response(let status)):
             advance(on: status, now, &actions)
         case (.proceeding(nil), .cancel):
-            state = .proceeding(end: now + timers.transactionTimeout)
-            actions.append(.arm(.b, at: now + timers.transactionTimeout))
+            state = .proceeding(end: now + timers.intervalTimeout)
+            actions.append(.arm(.b, at: now + timers.intervalTimeout))
         case (.accepted, .response(let status)): if status / 100 == 2 { actions.append(.deliver) }
         case (.completed, .response(let status)): if status >= 300 { actions.append(.sendACK) }
         case (.accepted, .timer(.m)), (.completed, .timer(.d)), (.unanswered, .transportFailure),
@@ -118,9 +118,11 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
     private mutating func start(_ now: Instant, _ actions: inout TransactionActions) {
         let due = now + responseTimeout
         state = .calling(
-            interval: timers.t1, resends: 0, due: due, end: max(due, now + timers.transactionTimeout))
+            interval: timers.intervalT1, resends: 0, due: due, end: max(due, now + timers.intervalTimeout))
         actions.append(.send)
-        if !reliable, resendLimit > 0, timers.t1 < responseTimeout { actions.append(.arm(.a, at: now + timers.t1)) }
+        if !reliable, resendLimit > 0, timers.intervalT1 < responseTimeout {
+            actions.append(.arm(.a, at: now + timers.intervalT1))
+        }
         actions.append(.arm(.b, at: due))
     }
 
@@ -129,8 +131,8 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
         case ..<200:
             switch state {
             case .unanswered:  // its user is elsewhere, and no Timer C watches it
-                state = .proceeding(end: now + timers.transactionTimeout)
-                actions.append(.arm(.b, at: now + timers.transactionTimeout))
+                state = .proceeding(end: now + timers.intervalTimeout)
+                actions.append(.arm(.b, at: now + timers.intervalTimeout))
             case .calling: state = .proceeding(end: nil)
             case .initial, .proceeding, .accepted, .completed, .terminated: break
             }
@@ -138,12 +140,12 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
         case ..<300:
             state = .accepted
             actions.append(.deliver)
-            actions.append(.arm(.m, at: now + timers.transactionTimeout))
+            actions.append(.arm(.m, at: now + timers.intervalTimeout))
         default:
             state = reliable ? .terminated : .completed
             actions.append(.sendACK)
             actions.append(.deliver)
-            if !reliable { actions.append(.arm(.d, at: now + timers.d)) }
+            if !reliable { actions.append(.arm(.d, at: now + timers.intervalD)) }
         }
     }
 }

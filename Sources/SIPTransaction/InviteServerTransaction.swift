@@ -26,7 +26,7 @@ package struct InviteServerTransaction: Sendable, BitwiseCopyable {
     private enum State: Equatable, BitwiseCopyable {
         case proceeding(hasResponse: Bool)
         case accepted
-        case completed(interval: Duration)
+        case completed(interval: Interval)
         case confirmed, terminated
     }
 
@@ -69,7 +69,7 @@ package struct InviteServerTransaction: Sendable, BitwiseCopyable {
         case (.accepted, .respond(let status)): if status / 100 == 2 { actions.append(.send) }
         case (.completed, .request): actions.append(.send)  // §17.2.1: each copy gets the response again
         case (.completed(let interval), .timer(.g)):
-            let next = min(interval * 2, timers.t2)
+            let next = min(interval * 2, timers.intervalT2)
             state = .completed(interval: next)
             actions.append(.send)
             actions.append(.arm(.g, at: now + next))
@@ -79,7 +79,7 @@ package struct InviteServerTransaction: Sendable, BitwiseCopyable {
         case (.completed, .ack):
             state = reliable ? .terminated : .confirmed
             actions.append(.ackReceived)
-            if !reliable { actions.append(.arm(.i, at: now + timers.t4)) }
+            if !reliable { actions.append(.arm(.i, at: now + timers.intervalT4)) }
         case (.accepted, .ack): actions.append(.ackReceived)
         case (.confirmed, .timer(.i)), (.accepted, .timer(.l)): state = .terminated
         case (.completed, .transportFailure):
@@ -101,11 +101,11 @@ package struct InviteServerTransaction: Sendable, BitwiseCopyable {
         case ..<200: state = .proceeding(hasResponse: true)
         case ..<300:
             state = .accepted
-            actions.append(.arm(.l, at: now + timers.transactionTimeout))
+            actions.append(.arm(.l, at: now + timers.intervalTimeout))
         default:
-            state = .completed(interval: timers.t1)
-            if !reliable { actions.append(.arm(.g, at: now + timers.t1)) }
-            actions.append(.arm(.h, at: now + timers.transactionTimeout))
+            state = .completed(interval: timers.intervalT1)
+            if !reliable { actions.append(.arm(.g, at: now + timers.intervalT1)) }
+            actions.append(.arm(.h, at: now + timers.intervalTimeout))
         }
     }
 }

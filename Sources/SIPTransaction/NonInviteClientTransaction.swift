@@ -23,8 +23,8 @@ package struct NonInviteClientTransaction: Sendable, BitwiseCopyable {
 
     /// What lasts from the start to the final response.
     private struct Waiting: Equatable, BitwiseCopyable {
-        var interval: Duration
-        var resends: Int
+        var interval: Interval
+        var resends: UInt32
         /// When Timer F is due.
         var due: Instant
         /// 64 T1 from the start.
@@ -39,15 +39,15 @@ package struct NonInviteClientTransaction: Sendable, BitwiseCopyable {
     }
 
     private var state = State.initial
-    private let resendLimit: Int
-    private let responseTimeout: Duration
+    private let resendLimit: UInt32
+    private let responseTimeout: Interval
     private let timers: TimerSettings
     private let reliable: Bool
 
     /// A transaction that has sent nothing yet; the parameters are those of `InviteClientTransaction`, with Timer E for
     /// A.
     package init(resendLimit: Int, responseTimeout: Duration, timers: TimerSettings, reliable: Bool) {
-        (self.resendLimit, self.responseTimeout) = (resendLimit, responseTimeout)
+        (self.resendLimit, self.responseTimeout) = (UInt32(clamping: resendLimit), Interval(responseTimeout))
         (self.timers, self.reliable) = (timers, reliable)
     }
 
@@ -75,10 +75,12 @@ package struct NonInviteClientTransaction: Sendable, BitwiseCopyable {
         switch (state, event) {
         case (.initial, .start): start(now, &actions)
         case (.trying(var waiting), .timer(.e)):  // §17.1.2.2: resend, wait twice as long, at most T2
-            guard resend(&waiting, interval: min(waiting.interval * 2, timers.t2), now, &actions) else { return }
+            guard resend(&waiting, interval: min(waiting.interval * 2, timers.intervalT2), now, &actions) else {
+                return
+            }
             state = .trying(waiting)
         case (.proceeding(var waiting), .timer(.e)):  // §17.1.2.2: T2 between copies
-            guard resend(&waiting, interval: timers.t2, now, &actions) else { return }
+            guard resend(&waiting, interval: timers.intervalT2, now, &actions) else { return }
             state = .proceeding(waiting)
         case (.trying(let waiting), .timer(.f)), (.proceeding(let waiting), .timer(.f)):
             guard now >= waiting.due else { return }
@@ -95,7 +97,7 @@ package struct NonInviteClientTransaction: Sendable, BitwiseCopyable {
         case (.trying, .response), (.proceeding, .response):
             state = reliable ? .terminated : .completed
             actions.append(.deliver)
-            if !reliable { actions.append(.arm(.k, at: now + timers.t4)) }
+            if !reliable { actions.append(.arm(.k, at: now + timers.intervalT4)) }
         case (.completed, .timer(.k)): state = .terminated
         case (.initial, .transportFailure), (.trying, .transportFailure):
             state = .terminated
@@ -109,15 +111,15 @@ package struct NonInviteClientTransaction: Sendable, BitwiseCopyable {
     private mutating func start(_ now: Instant, _ actions: inout TransactionActions) {
         let due = now + responseTimeout
         state = .trying(
-            Waiting(interval: timers.t1, resends: 0, due: due, end: max(due, now + timers.transactionTimeout)))
+            Waiting(interval: timers.intervalT1, resends: 0, due: due, end: max(due, now + timers.intervalTimeout)))
         actions.append(.send)
-        if !reliable, resendLimit > 0 { actions.append(.arm(.e, at: now + timers.t1)) }
+        if !reliable, resendLimit > 0 { actions.append(.arm(.e, at: now + timers.intervalT1)) }
         actions.append(.arm(.f, at: due))
     }
 
     /// False when the request was sent again often enough.
     private func resend(
-        _ waiting: inout Waiting, interval: Duration, _ now: Instant, _ actions: inout TransactionActions
+        _ waiting: inout Waiting, interval: Interval, _ now: Instant, _ actions: inout TransactionActions
     ) -> Bool {
         guard waiting.resends < resendLimit, now < waiting.due else { return false }
         (waiting.interval, waiting.resends) = (interval, waiting.resends + 1)

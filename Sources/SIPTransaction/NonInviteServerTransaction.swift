@@ -64,6 +64,6 @@ package struct NonInviteServerTransaction: Sendable, BitwiseCopyable {
 
     private mutating func finish(_ end: State, _ now: Instant, _ actions: inout TransactionActions) {
         state = reliable ? .terminated : end
-        if !reliable { actions.append(.arm(.j, at: now + timers.transactionTimeout)) }
+        if !reliable { actions.append(.arm(.j, at: now + timers.intervalTimeout)) }
     }
 }

@@ -11,20 +11,41 @@ package enum TransactionTimer: UInt8, Sendable, BitwiseCopyable, CaseIterable {
 
 /// The times from which all timers are made (RFC 3261 section 17.1.1.1 and table 4).
 package struct TimerSettings: Hashable, Sendable, BitwiseCopyable {
-    /// The round trip time estimate.
-    package var t1: Duration = .milliseconds(500)
-    /// The longest wait between two copies of a request other than INVITE, or of a response to INVITE.
-    package var t2: Duration = .seconds(4)
-    /// How long a message stays in the network.
-    package var t4: Duration = .seconds(5)
-    /// How long copies of a final response to INVITE are still acknowledged over UDP: at least 32 s.
-    package var d: Duration = .seconds(32)
+    // Each machine has a copy, so that it is kept small.
+    private(set) var intervalT1 = Interval(.milliseconds(500))
+    private(set) var intervalT2 = Interval(.seconds(4))
+    private(set) var intervalT4 = Interval(.seconds(5))
+    private(set) var intervalD = Interval(.seconds(32))
 
     /// The RFC's defaults.
     package init() {}
 
+    /// The round trip time estimate. Like the others it is kept in whole nanoseconds, up to 292 years.
+    package var t1: Duration {
+        get { intervalT1.duration }
+        set { intervalT1 = Interval(newValue) }
+    }
+    /// The longest wait between two copies of a request other than INVITE, or of a response to INVITE.
+    package var t2: Duration {
+        get { intervalT2.duration }
+        set { intervalT2 = Interval(newValue) }
+    }
+    /// How long a message stays in the network.
+    package var t4: Duration {
+        get { intervalT4.duration }
+        set { intervalT4 = Interval(newValue) }
+    }
+    /// How long copies of a final response to INVITE are still acknowledged over UDP: at least 32 s.
+    package var d: Duration {
+        get { intervalD.duration }
+        set { intervalD = Interval(newValue) }
+    }
+
     /// 64 times T1: Timers B, F, H, J, L and M.
-    package var transactionTimeout: Duration { Duration(attoseconds: t1.attoseconds << 6) }
+    package var transactionTimeout: Duration { intervalTimeout.duration }
+
+    /// The same.
+    var intervalTimeout: Interval { intervalT1 * 64 }
 
     /// How long it takes until Timer E is T2: before that a request other than INVITE gets no 100 over UDP, then it
     /// must get one (RFC 4320 section 4.1). 3.5 s by default.
