@@ -43,7 +43,8 @@ let package = Package(
         .target(name: "SIPTransaction", dependencies: ["SIPMessage", "Time"], swiftSettings: ours),
         .target(name: "Redirect", dependencies: ["SIPMessage", "Routing", "Time", "Addressing"], swiftSettings: ours),
         .target(
-            name: "Proxy", dependencies: ["SIPMessage", "SIPTransaction", "Time", "Addressing"], swiftSettings: ours),
+            name: "Proxy", dependencies: ["SIPMessage", "SIPTransaction", "Routing", "Time", "Addressing"],
+            swiftSettings: ours),
         .target(
             name: "Probing", dependencies: ["SIPMessage", "SIPTransaction", "Routing", "Time", "Addressing"],
             swiftSettings: ours),
@@ -140,7 +141,7 @@ let package = Package(
         .testTarget(
             name: "HTTPClientTests", dependencies: ["HTTPClient", "Time", "Addressing", "Fixtures"],
             swiftSettings: ours),
-        .testTarget(name: "ProxyTests", dependencies: ["Proxy", "Time"], swiftSettings: ours),
+        .testTarget(name: "ProxyTests", dependencies: ["Proxy", "Routing", "Time"], swiftSettings: ours),
         .testTarget(
             name: "RoutingTests", dependencies: ["Routing", "Time", "Addressing", "Fixtures"], swiftSettings: ours),
         .testTarget(

@@ -35,6 +35,22 @@ package struct PrometheusText: Sendable {
         add(name, "gauge", help, name + Self.text(of: labels) + " " + Self.text(of: value))
     }
 
+    /// How often a figure was how high; its name ends in its unit.
+    ///
+    /// - Parameters:
+    ///   - bars: each bar's upper bound (nil: none, the last one) and how many were not higher.
+    ///   - sum: of all figures.
+    package mutating func histogram(
+        _ name: String, _ help: String, bars: [(bound: Double?, count: UInt64)], sum: Double
+    ) {
+        for bar in bars {
+            let bound = bar.bound.map { Self.text(of: $0) } ?? "+Inf"
+            add(name, "histogram", help, "\(name)_bucket{le=\"\(bound)\"} \(bar.count)")
+        }
+        add(name, "histogram", help, "\(name)_sum " + Self.text(of: sum))
+        add(name, "histogram", help, "\(name)_count \(bars.last?.count ?? 0)")
+    }
+
     /// The whole text.
     package var text: String {
         var text = ""

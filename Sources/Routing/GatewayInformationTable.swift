@@ -11,6 +11,8 @@ package final class GatewayInformationTable: Sendable {
     package static let slotLimitCount = 1 << 16
 
     private let rows: Rows
+    /// Those that were found dead last.
+    package let fallen = FallenGateways()
 
     /// A table in which every row is in-service and of generation 0.
     package init() { rows = Rows(count: Self.slotLimitCount) }

@@ -6,6 +6,7 @@ package import Time
 ///     initial --start--> calling
 ///     calling --1xx--> proceeding
 ///     calling --timer B (predetermined time): timeout--> unanswered --timer B (64 T1)--> terminated
+///     calling --give up--> unanswered
 ///     unanswered --1xx--> proceeding (which has 64 T1 then, as after a CANCEL)
 ///     calling, unanswered, proceeding --2xx--> accepted --timer M--> terminated
 ///     calling, unanswered, proceeding --300...699--> completed --timer D--> terminated
@@ -26,6 +27,8 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
         case timer(TransactionTimer)
         /// The transaction user has sent CANCEL for it.
         case cancel
+        /// The transaction user waits for a first response no longer.
+        case giveUp
         /// The other side can't be reached.
         case transportFailure
     }
@@ -90,6 +93,9 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
             state = end <= now ? .terminated : .unanswered(end: end)
             actions.append(.timeout)
             if end > now { actions.append(.arm(.b, at: end)) }
+        case (.calling(_, _, _, let end), .giveUp):
+            state = end <= now ? .terminated : .unanswered(end: end)
+            if end > now { actions.append(.arm(.b, at: end)) }
         case (.unanswered(let end), .timer(.b)): if now >= end { state = .terminated }
         case (.proceeding(let end?), .timer(.b)):
             guard now >= end else { return }  // stale: that of the predetermined time
@@ -109,7 +115,7 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
         case (.initial, .transportFailure), (.calling, .transportFailure):
             state = .terminated
             actions.append(.transportFailure)
-        case (_, .start), (_, .timer), (_, .cancel), (.initial, .response), (.terminated, .response),
+        case (_, .start), (_, .timer), (_, .cancel), (_, .giveUp), (.initial, .response), (.terminated, .response),
             (.proceeding, .transportFailure), (.accepted, .transportFailure), (.terminated, .transportFailure):
             break
         }

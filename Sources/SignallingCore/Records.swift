@@ -78,6 +78,8 @@ struct ClientRecord: BitwiseCopyable {
     var purpose: Purpose
     var destination: TransportAddress
     var listener: ListenerNumber
+    /// When it was sent first.
+    let begun: Instant
     /// The client transaction of the target that its context tried before.
     var previousAttempt: Handle?
     /// Neighbours among the transactions that wait for a first response from the same destination.
@@ -136,6 +138,8 @@ struct ContextRecord: BitwiseCopyable {
     var keptStatus = 0
     /// The Reason fields of the caller's CANCEL, with their line ends.
     var cancelReason = ByteStore.Block.empty
+    /// Why the last attempt ended; nil before the first end.
+    var lastEnd: AttemptEnd?
     /// The client transaction of the last target that was tried.
     var lastAttempt: ClientRecord.Handle?
     var liveClientCount = 0

@@ -47,7 +47,10 @@ extension SignallingCore {
                     of: response, datagram, from: arrival.source.address, by: handle, snapshot),
                 into: &forwardedBytes)
         }
-        retryAfterSeconds = response.status == 503 ? retryAfter(of: response, datagram) : nil
+        retryAfterSeconds = response.status >= 300 ? retryAfter(of: response, datagram) : nil
+        if clients[handle].isWaiting, case .attempt = clients[handle].purpose {
+            counters.countFirstResponse(after: arrival.now - clients[handle].begun)
+        }
         drive(
             handle, invite: .response(status: response.status), nonInvite: .response(status: response.status),
             arrival.now, &actions,
@@ -87,12 +90,12 @@ extension SignallingCore {
                 NonInviteClientTransaction(
                     resendLimit: Int(timing.resendLimit), responseTimeout: timing.responseTimeout,
                     timers: settings.timers, reliable: destination.isReliable))
-        let handle = takeClient(machine, .attempt(context, target: target), destination, egress)
+        let handle = takeClient(machine, .attempt(context, target: target), destination, egress, now)
         clients[handle].previousAttempt = contexts[context].lastAttempt
         contexts[context].lastAttempt = handle
         contexts[context].liveClientCount += 1
         if record != nil { counters.attempts &+= 1 }
-        if target > 0 { counters.failovers &+= 1 }
+        if let reason = contexts[context].lastEnd { counters.countFailover(reason) }
         let isReachable = egress != nil
         drive(
             handle, invite: isReachable ? .start : .transportFailure,
@@ -102,12 +105,13 @@ extension SignallingCore {
     /// Makes a client transaction.
     mutating func takeClient(
         _ machine: ClientRecord.Machine, _ purpose: ClientRecord.Purpose, _ destination: TransportAddress,
-        _ listener: ListenerNumber?
+        _ listener: ListenerNumber?, _ now: Instant
     ) -> ClientRecord.Handle {
         let listener = listener ?? ListenerNumber(0)
         let handle = clients.take(
             ClientRecord(
-                machine: machine, cancel: nil, purpose: purpose, destination: destination, listener: listener))
+                machine: machine, cancel: nil, purpose: purpose, destination: destination, listener: listener,
+                begun: now))
         startWaiting(handle)
         return handle
     }

@@ -73,8 +73,8 @@ extension SignallingCore {
     ) -> ContextRecord.Handle {
         let isInvite = request.method == .invite
         let machine = ResponseContext(
-            isInvite: isInvite, targetCount: max(1, set.targets.count), timerC: settings.timerC,
-            tryingDelay: tryingDelay)
+            isInvite: isInvite, targetCount: max(1, set.targets.count),
+            giveUpAfter: set.giveUpAfterMilliseconds.map { .milliseconds(Int64($0)) }, tryingDelay: tryingDelay)
         searchingCount += 1
         // The requests that make a dialog (§16.6 step 4; RFC 6665 and RFC 3515 for the other two).
         let makesDialog = isInvite || request.method == .subscribe || request.method == .refer
@@ -100,13 +100,35 @@ extension SignallingCore {
         _ actions: inout SignallingActions
     ) {
         var decisions = decisionBuffers.popLast() ?? []
-        let wasEnded = contexts[handle].machine.isEnded
-        contexts[handle].machine.receive(event, now: now, into: &decisions)
-        if contexts[handle].machine.isEnded, !wasEnded { searchingCount -= 1 }
-        for decision in decisions { carryOut(decision, handle, event, now, &actions) }
+        decide(handle, event, now, &decisions)
+        var index = 0
+        while index < decisions.count {
+            if case .attempt(let target) = decisions[index], contexts.contains(handle),
+                let reason = reasonToSkip(target, of: handle, now)
+            {
+                countSkip(reason)
+                decide(handle, .skipped(target: target), now, &decisions)
+            } else {
+                carryOut(decisions[index], handle, event, now, &actions)
+            }
+            index += 1
+        }
         decisions.removeAll(keepingCapacity: true)
         decisionBuffers.append(decisions)
         freeIfDone(handle)
+    }
+
+    private mutating func decide(
+        _ handle: ContextRecord.Handle, _ event: ResponseContext.Event, _ now: Instant,
+        _ decisions: inout [ResponseContext.Action]
+    ) {
+        let (targets, timerC) = (contexts[handle].targets, settings.timerC)
+        let wasEnded = contexts[handle].machine.isEnded
+        contexts[handle].machine.receive(
+            event, now: now,
+            rules: { targets[$0].map { AttemptRules(of: $0) } ?? AttemptRules(answerTimeout: timerC) },
+            into: &decisions)
+        if contexts[handle].machine.isEnded, !wasEnded { searchingCount -= 1 }
     }
 
     /// Frees the context when its search is over and nothing that it sent can be answered any more; what it keeps goes
@@ -162,7 +184,11 @@ extension SignallingCore {
         case .attempt(let target): attempt(target, of: handle, now, &actions)
         case .cancel(let target):
             if let client = client(of: target, in: handle) { startCancel(client, now, &actions) }
-        case .armTimerC(let at):
+        case .giveUp(let target):
+            if let client = client(of: target, in: handle) {
+                drive(client, invite: .giveUp, nonInvite: nil, now, &actions)
+            }
+        case .arm(let at):
             let token = TimerToken(.context, nil, slot: handle.slot, generation: handle.generation)
             actions.timers.append(.init(at: at, token: token))
         case .armTrying(let at):
@@ -181,10 +207,12 @@ extension SignallingCore {
             contexts[handle].kept.withSpan { responseBytes.append($0) }
             answer(contexts[handle].server, contexts[handle].keptStatus, now, &actions)
         case .respond(let status): answerOriginal(handle, status, now, &actions)
+        case .refuse: refuse(handle, now, &actions)
         case .abandon:
             guard servers.contains(contexts[handle].server) else { return }
             drive(contexts[handle].server, invite: nil, nonInvite: .abandon, now, &actions)
         case .observe(let target, let observation): observe(observation, target, handle, now, &actions)
+        case .ended(_, let reason): contexts[handle].lastEnd = reason
         }
     }
 
@@ -207,8 +235,8 @@ extension SignallingCore {
         contexts[handle].kept = responseBytes.withUnsafeBufferPointer { store.keep($0) }
     }
 
-    /// Passes the response in `forwardedBytes` upstream. A 2xx to INVITE goes in any case (§16.7 step 5), also when the
-    /// server transaction has sent another final response or is over.
+    /// Passes the response in `forwardedBytes` upstream. A 2xx to INVITE goes in any case (§16.7 step 5), also when
+    /// the server transaction has sent another final response or is over.
     private mutating func forward(
         _ status: Int, _ handle: ContextRecord.Handle, _ now: Instant, _ actions: inout SignallingActions
     ) {
@@ -222,8 +250,9 @@ extension SignallingCore {
     }
 
     /// Answers the request of a context with a response of our own.
-    private mutating func answerOriginal(
-        _ handle: ContextRecord.Handle, _ status: Int, _ now: Instant, _ actions: inout SignallingActions
+    mutating func answerOriginal(
+        _ handle: ContextRecord.Handle, _ status: Int, _ now: Instant, retryAfterSeconds: Int64? = nil,
+        _ actions: inout SignallingActions
     ) {
         let arrival = Arrival(source: contexts[handle].source, listener: contexts[handle].listener, now: now)
         let server = contexts[handle].server
@@ -231,7 +260,8 @@ extension SignallingCore {
         contexts[handle].original.withSpan { bytes in
             let request = contextAtHand == handle ? received.place : original.place
             guard contextAtHand == handle || reparse(bytes, into: request) else { return }
-            answer(server, status, to: request.value, bytes, arrival, &actions)
+            answer(
+                server, status, to: request.value, bytes, arrival, retryAfterSeconds: retryAfterSeconds, &actions)
         }
     }
 
@@ -253,51 +283,5 @@ extension SignallingCore {
             next = clients[client].previousAttempt
         }
         return nil
-    }
-
-    /// What a target did, for the gateway information table (the method, step 6).
-    private mutating func observe(
-        _ observation: ResponseContext.Observation, _ target: Int, _ handle: ContextRecord.Handle, _ now: Instant,
-        _ actions: inout SignallingActions
-    ) {
-        // Within a dialog nobody is tried: whom it reaches was settled by the call.
-        guard let gateway = contexts[handle].targets[target] else { return }
-        switch observation {
-        case .noResponse: counters.attemptsUnanswered &+= 1
-        case .transportError: counters.attemptsUnreachable &+= 1
-        case .answered, .failureResponse: break
-        }
-        let transition: StatusTransition?
-        switch observation {
-        case .answered:
-            table.countAnswer(gateway.slot)
-            if table.status(of: gateway.slot).status == .inService { return }
-            transition = table.putBack(
-                gateway.slot, cause: .callAnswered, now: now, reporter: .call, callID: callID(of: handle),
-                where: ProbeVerdict.isOverruledByAnswer)
-        case .noResponse:
-            table.countFailure(gateway.slot)
-            transition = table.takeOut(
-                gateway.slot, until: now + gateway.timing.hold, cause: .noResponse, now: now, reporter: .call,
-                callID: callID(of: handle))
-        case .transportError:
-            table.countFailure(gateway.slot)
-            transition = table.takeOut(
-                gateway.slot, until: now + gateway.timing.hold, cause: .transportError, now: now, reporter: .call,
-                callID: callID(of: handle))
-        case .failureResponse(let status):
-            table.countFailure(gateway.slot)
-            let retryAfter = retryAfterSeconds
-            transition = table.takeOut(
-                gateway.slot, until: now + (retryAfter.map { .seconds($0) } ?? gateway.timing.hold),
-                cause: retryAfter == nil ? .failureResponse : .retryAfter, now: now, reporter: .call,
-                sipStatus: UInt16(truncatingIfNeeded: status), callID: callID(of: handle))
-        }
-        if let transition { actions.transitions.append(transition) }
-    }
-
-    private func callID(of handle: ContextRecord.Handle) -> ShortText {
-        let range = contexts[handle].callID
-        return contexts[handle].original.withSpan { ShortText($0, range.lowerBound..<range.upperBound) }
     }
 }

@@ -37,7 +37,7 @@ extension TimerToken {
     /// The timer's letter where it is a transaction's.
     package var letter: TransactionTimer? { timer }
 
-    /// True for Timer C, which is a response context's (RFC 3261 section 16.8).
+    /// True for what wakes a response context: Timer C (RFC 3261 section 16.8) and its other bounds.
     package var isTimerC: Bool { owner == .context }
 }
 

@@ -22,7 +22,7 @@ extension SignallingCore {
         let handle = takeClient(
             .nonInvite(machine),
             .probe(gateway.slot, address: gateway.address, hold: gateway.timing.hold, begun: now),
-            gateway.address, egress)
+            gateway.address, egress, now)
         counters.probes &+= 1
         let isReachable = egress != nil
         drive(

@@ -64,6 +64,8 @@ package struct SignallingCore: ~Copyable {
     /// The Retry-After of the response at hand, 1...86400 s.
     var retryAfterSeconds: Int64?
     var decisionBuffers: [[ResponseContext.Action]] = []
+    /// How many of `GatewayInformationTable.fallen` it has seen.
+    var seenFallenCount: UInt64
 
     /// A core without a call. Worker 0 arms the timer of its first probe.
     package init(
@@ -72,6 +74,7 @@ package struct SignallingCore: ~Copyable {
     ) {
         (self.settings, self.table) = (settings, table)
         tryingDelay = settings.timers.tryingDelay
+        seenFallenCount = table.fallen.count
         probeSchedule = ProbeSchedule(settings.probing)
         if settings.worker == 0, settings.probing.interval > .zero,
             settings.listeners.contains(where: { $0.role == .proxy })
@@ -106,6 +109,7 @@ package struct SignallingCore: ~Copyable {
     ) {
         let message = received.place
         let arrival = Arrival(source: source, listener: listener, now: now, origin: origin)
+        let transitionCount = actions.transitions.count
         do {
             try message.value.parse(datagram)
         } catch {
@@ -117,6 +121,8 @@ package struct SignallingCore: ~Copyable {
         } else {
             receiveResponse(message.value, datagram, arrival, snapshot, &actions)
         }
+        noteFallen(behind: transitionCount, actions)
+        moveWaitingCallsOn(snapshot: snapshot, now: now, into: &actions)
     }
 
     /// Takes in the head of a message whose end a stream does not tell: without a Content-Length, with one that can't
@@ -141,6 +147,7 @@ package struct SignallingCore: ~Copyable {
     package mutating func fire(
         _ token: TimerToken, snapshot: borrowing PinnedSnapshot, now: Instant, into actions: inout SignallingActions
     ) {
+        let transitionCount = actions.transitions.count
         switch token.owner {
         case .server:
             let handle = ServerRecord.Handle(slot: token.slot, generation: token.generation)
@@ -157,10 +164,12 @@ package struct SignallingCore: ~Copyable {
         case .context:
             let handle = ContextRecord.Handle(slot: token.slot, generation: token.generation)
             guard contexts.contains(handle) else { return }
-            drive(handle, token.timer == .e ? .trying : .timerC, now, &actions)
+            drive(handle, token.timer == .e ? .trying : .deadline, now, &actions)
         case .probing: probeNext(snapshot, now, &actions)
         case nil: break
         }
+        noteFallen(behind: transitionCount, actions)
+        moveWaitingCallsOn(snapshot: snapshot, now: now, into: &actions)
     }
 
     /// A message to `destination` could not be delivered: an ICMP error, a connection that broke, or the send itself
@@ -169,10 +178,13 @@ package struct SignallingCore: ~Copyable {
         to destination: TransportAddress, on listener: ListenerNumber, snapshot: borrowing PinnedSnapshot, now: Instant,
         into actions: inout SignallingActions
     ) {
+        let transitionCount = actions.transitions.count
         // Gathered first: each failure may send to the next target, which may have the same address.
         for handle in waiting(for: destination) where clients.contains(handle) {
             drive(handle, invite: .transportFailure, nonInvite: .transportFailure, now, &actions)
         }
+        noteFallen(behind: transitionCount, actions)
+        moveWaitingCallsOn(snapshot: snapshot, now: now, into: &actions)
     }
 
     /// Where and when something arrived.

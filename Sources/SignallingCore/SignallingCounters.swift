@@ -1,3 +1,5 @@
+import Proxy
+
 /// What one worker has counted since it began. Everything that is dropped is counted under a name of its own.
 package struct SignallingCounters: Sendable {
     /// Requests by what became of them.
@@ -32,8 +34,44 @@ package struct SignallingCounters: Sendable {
     package var shed: UInt64 = 0
     /// Requests sent to a gateway of a target set; those within a dialog are none.
     package var attempts: UInt64 = 0
-    /// Attempts that were the second or a later one of their request.
-    package var failovers: UInt64 = 0
+    /// Attempts after one that got a final response which is a failover cause.
+    package var failoversAfterResponse: UInt64 = 0
+    /// Attempts after one that got no response of any kind.
+    package var failoversAfterSilence: UInt64 = 0
+    /// Attempts after one that got a 100, and then nothing in time.
+    package var failoversAfterNoProgress: UInt64 = 0
+    /// Attempts after one that got a provisional response, and then no final in time.
+    package var failoversAfterNoAnswer: UInt64 = 0
+    /// Attempts after one that ended in a transport error.
+    package var failoversAfterTransportError: UInt64 = 0
+    /// Attempts after one whose gateway was found dead by other calls.
+    package var failoversAfterFall: UInt64 = 0
+    /// Targets that got nothing since their gateway was out-of-service by then.
+    package var skippedOut: UInt64 = 0
+    /// First responses that took up to 5 ms, and longer than those before.
+    package var firstResponses5ms: UInt64 = 0
+    /// First responses that took up to 20 ms, and longer than those before.
+    package var firstResponses20ms: UInt64 = 0
+    /// First responses that took up to 50 ms, and longer than those before.
+    package var firstResponses50ms: UInt64 = 0
+    /// First responses that took up to 100 ms, and longer than those before.
+    package var firstResponses100ms: UInt64 = 0
+    /// First responses that took up to 200 ms, and longer than those before.
+    package var firstResponses200ms: UInt64 = 0
+    /// First responses that took up to 500 ms, and longer than those before.
+    package var firstResponses500ms: UInt64 = 0
+    /// First responses that took up to 1 s, and longer than those before.
+    package var firstResponses1s: UInt64 = 0
+    /// First responses that took up to 2 s, and longer than those before.
+    package var firstResponses2s: UInt64 = 0
+    /// First responses that took up to 5 s, and longer than those before.
+    package var firstResponses5s: UInt64 = 0
+    /// First responses that took up to 10 s, and longer than those before.
+    package var firstResponses10s: UInt64 = 0
+    /// First responses that took longer.
+    package var firstResponsesLater: UInt64 = 0
+    /// How long all first responses took together, us.
+    package var firstResponseMicroseconds: UInt64 = 0
     /// Attempts without any response in the predetermined time.
     package var attemptsUnanswered: UInt64 = 0
     /// Attempts that ended in a transport error.
@@ -51,6 +89,24 @@ package struct SignallingCounters: Sendable {
 
     /// No counts.
     package init() {}
+
+    /// Attempts that were the second or a later one of their request.
+    package var failovers: UInt64 {
+        failoversAfterResponse &+ failoversAfterSilence &+ failoversAfterNoProgress &+ failoversAfterNoAnswer
+            &+ failoversAfterTransportError &+ failoversAfterFall
+    }
+
+    /// Counts an attempt after one that ended so.
+    mutating func countFailover(_ reason: AttemptEnd) {
+        switch reason {
+        case .failureResponse, .refused, .answered, .cancelled, .superseded, .gaveUp: failoversAfterResponse &+= 1
+        case .noResponse: failoversAfterSilence &+= 1
+        case .noProgress: failoversAfterNoProgress &+= 1
+        case .noAnswer: failoversAfterNoAnswer &+= 1
+        case .transportError: failoversAfterTransportError &+= 1
+        case .gatewayFell: failoversAfterFall &+= 1
+        }
+    }
 
     /// Calls `body` with each count: the metric's name, its label as it stands in Prometheus text (empty for none),
     /// what it counts, and the number.
@@ -74,7 +130,15 @@ package struct SignallingCounters: Sendable {
         body("tandem_requests_refused_total", "reason=\"overload\"", refused, shed)
         body("tandem_redirects_total", "", "Calls answered with targets by the redirect role.", redirected)
         body("tandem_attempts_total", "", "Requests sent to a gateway that was selected for them.", attempts)
-        body("tandem_failovers_total", "", "Attempts after the first of their request.", failovers)
+        let moved: StaticString = "Attempts after the first of their request, by how the one before ended."
+        body("tandem_failovers_total", "cause=\"failure-response\"", moved, failoversAfterResponse)
+        body("tandem_failovers_total", "cause=\"no-response\"", moved, failoversAfterSilence)
+        body("tandem_failovers_total", "cause=\"no-progress\"", moved, failoversAfterNoProgress)
+        body("tandem_failovers_total", "cause=\"no-answer\"", moved, failoversAfterNoAnswer)
+        body("tandem_failovers_total", "cause=\"transport-error\"", moved, failoversAfterTransportError)
+        body("tandem_failovers_total", "cause=\"gateway-fell\"", moved, failoversAfterFall)
+        let skipped: StaticString = "Selected targets that got nothing, by what had become of their gateway."
+        body("tandem_targets_skipped_total", "reason=\"out-of-service\"", skipped, skippedOut)
         let failed: StaticString = "Attempts without a response, by cause."
         body("tandem_attempts_failed_total", "cause=\"no-response\"", failed, attemptsUnanswered)
         body("tandem_attempts_failed_total", "cause=\"transport-error\"", failed, attemptsUnreachable)

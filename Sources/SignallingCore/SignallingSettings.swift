@@ -36,13 +36,16 @@ package struct SignallingSettings: Sendable {
     package var serverName: String
     /// T1, T2, T4.
     package var timers = TimerSettings()
-    /// From the last provisional above 100 to a final (RFC 3261 section 16.6 step 11: more than 3 minutes).
+    /// From the last provisional above 100 to a final (RFC 3261 section 16.6 step 11: more than 3 minutes), within
+    /// dialogs; a gateway has its own.
     package var timerC: Duration = .seconds(200)
     /// Whether dialogs come through us (Record-Route).
     package var isRecordRouting = true
     /// Whether the gateways are within our trust domain (RFC 3325): what they assert is believed, and they are told of
     /// identities that are to be kept private.
     package var areGatewaysTrusted = true
+    /// Whether calls that wait for a first response from a gateway that others find dead move on at once.
+    package var movesWaitingCallsOn = true
     /// How gateways are probed; only worker 0 probes.
     package var probing = ProbeSettings()
     /// More live response contexts than this: new calls get 503.

@@ -142,6 +142,7 @@ struct WorkerLoop: ~Copyable {
         }
         let (fired, hasMoreDue) = reader.withSnapshot { snapshot in
             openMailbox(snapshot, now)
+            core.moveWaitingCallsOn(snapshot: snapshot, now: now, into: &actions)
             let fired = fireTimers(snapshot, now)
             if let due = streams.nextSweep, due <= now, streams.sweep(&counters) { hasUnpublished = true }
             carryOut()
@@ -278,6 +279,8 @@ struct WorkerLoop: ~Copyable {
                 counters.transitionsDropped &+= 1
             }
             observer._withUnsafeGuaranteedRef { $0.wakeUp.signal() }
+            // Calls of other workers may wait for a gateway that has just been found dead.
+            if actions.transitions.contains(where: \.isFall) { wakeAllNeighbours() }
         }
         actions.removeAll()
     }
@@ -322,6 +325,12 @@ struct WorkerLoop: ~Copyable {
         for worker in 0..<shared.settings.workerCount where worker != shared.settings.worker {
             pass(
                 .transportFailure, destination, listener, Span(), origin: shared.settings.worker, to: worker)
+        }
+    }
+
+    private mutating func wakeAllNeighbours() {
+        for worker in 0..<shared.settings.workerCount where worker != shared.settings.worker {
+            toWake |= 1 << UInt64(worker)
         }
     }
 

@@ -63,7 +63,8 @@ extension CallWatch {
 
     private func hasFailed(_ branch: Forwarded) -> Bool {
         if branch.finalStatus >= 300 || branch.hasFailed { return true }
-        if branch.provisionalAt == nil, now - branch.firstAt >= responseTimeout { return true }
+        let isAwaited = !branch.hasFallen && now - branch.firstAt < responseTimeout
+        if branch.provisionalAt == nil, !isAwaited { return true }
         return now - branch.firstAt >= Self.timerC
     }
 

@@ -49,6 +49,8 @@ struct CallWatch {
         var cancelFingerprint: UInt64 = 0
         /// The transport failed it before anything came back.
         var hasFailed = false
+        /// Others found the gateway dead while it was awaited.
+        var hasFallen = false
     }
 
     /// What the step at hand was asked by, and what it owes.
@@ -141,6 +143,14 @@ struct CallWatch {
             let limit = requests[branch.request].isWithinDialog ? Self.transaction : responseTimeout
             let isAwaited = branch.provisionalAt == nil && branch.finalStatus == 0 && now - branch.firstAt < limit
             if isAwaited { branches[index].hasFailed = true }
+        }
+    }
+
+    /// The gateway was found dead: nobody need wait for a first response from there any more.
+    mutating func fell(_ destination: TransportAddress) {
+        openedTo[destination]?.removeAll { now - branches[$0].firstAt >= Self.transaction }
+        for index in openedTo[destination] ?? [] where now - branches[index].firstAt < responseTimeout {
+            branches[index].hasFallen = true
         }
     }
 

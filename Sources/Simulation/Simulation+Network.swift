@@ -122,9 +122,15 @@ extension Simulation {
             for spoilt in saboteur?.spoil(datagram) ?? [] { leave(spoilt) }
         }
         callWatch.endStep()
-        guard !callWatch.violations.isEmpty else { return }
-        report.violations += callWatch.violations
-        callWatch.violations.removeAll()
+        if !callWatch.violations.isEmpty {
+            report.violations += callWatch.violations
+            callWatch.violations.removeAll()
+        }
+        guard output.transitions.contains(where: \.isFall) else { return }
+        for worker in workers {
+            callWatch.beginTimers(now)
+            take(worker.lookAround(snapshot: snapshot, now: now))
+        }
     }
 
     mutating func note(_ transitions: [StatusTransition]) {
@@ -132,6 +138,9 @@ extension Simulation {
             report.counts.transitions += 1
             report.digest(UInt64(transition.after.cause?.rawValue ?? 0))
             statusWatch.note(transition, now, &report.violations)
+            if transition.isFall, let number = slots.firstIndex(of: transition.slot) {
+                callWatch.fell(gateways[number].address)
+            }
         }
     }
 

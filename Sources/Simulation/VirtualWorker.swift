@@ -105,6 +105,12 @@ package final class VirtualWorker {
         return drainActions()
     }
 
+    /// Lets it look at what other workers found of gateways.
+    package func lookAround(snapshot: RoutingSnapshot, now: Instant) -> Output {
+        PinnedSnapshot.lending(snapshot) { core.moveWaitingCallsOn(snapshot: $0, now: now, into: &actions) }
+        return drainActions()
+    }
+
     private func drainActions() -> Output {
         var output = Output()
         output.datagrams.reserveCapacity(actions.datagrams.count)

@@ -9,6 +9,10 @@ enum ProcessMetrics {
         counters.signalling.forEach { name, label, help, value in
             text.counter("\(name)", "\(help)", labels: labels(label), value: value)
         }
+        text.histogram(
+            "tandem_first_response_seconds", "How long gateways took to answer calls at all.",
+            bars: counters.signalling.firstResponseBars.map { ($0.boundSeconds, $0.count) },
+            sum: Double(counters.signalling.firstResponseMicroseconds) / 1e6)
         counters.io.forEach { name, label, help, value in
             text.counter("\(name)", "\(help)", labels: labels(label), value: value)
         }

@@ -67,6 +67,21 @@ import Time
         #expect(machine.isTerminated)
     }
 
+    @Test func `given up while it waits: no copy any more, but whatever comes late is heard`() {
+        var machine = InviteClientTransaction.make()
+        _ = machine.take(.start)
+        #expect(machine.take(.giveUp, at: 1) == [arm(.b, 32)])
+        #expect(!machine.awaitsFirstResponse)
+        #expect(machine.take(.timer(.a), at: 1.5) == [])
+        #expect(machine.take(.timer(.b), at: 2) == [], "stale: that of the predetermined time")
+        #expect(machine.take(.giveUp, at: 3) == [])
+        var answered = machine
+        #expect(machine.take(.timer(.b), at: 32) == [])
+        #expect(machine.isTerminated)
+        #expect(answered.take(.response(status: 200), at: 3) == [.deliver, arm(.m, 35)])
+        #expect(answered.take(.giveUp, at: 4) == [])
+    }
+
     @Test func `unanswered: a late provisional, 2xx and refusal are all heard (§16.7 step 5)`() {
         var machine = InviteClientTransaction.make()
         _ = machine.take(.start)

@@ -44,6 +44,7 @@ struct Bench {
 
     let table = GatewayInformationTable()
     let worker: VirtualWorker
+    let settings: SignallingSettings
     let caller: TransportAddress
     let stranger: TransportAddress
     private(set) var builder: SnapshotBuilder
@@ -84,6 +85,7 @@ struct Bench {
             ], routeSecret: KeyedHash.Key(1, 2), workerSecret: KeyedHash.Key(3, 4), serverName: "Tandem/test")
         if !isProbing { settings.probing.interval = .zero }
         change(&settings)
+        self.settings = settings
         worker = VirtualWorker(settings: settings, table: table, now: now)
     }
 
@@ -134,6 +136,16 @@ struct Bench {
 
     mutating func transportFailed(to destination: TransportAddress) {
         take(worker.transportFailed(to: destination, snapshot: snapshot, now: now))
+    }
+
+    /// Lets the worker look at what other workers found of gateways.
+    mutating func lookAround() { take(worker.lookAround(snapshot: snapshot, now: now)) }
+
+    /// Another worker of the same process.
+    func neighbour() -> VirtualWorker {
+        var settings = settings
+        (settings.worker, settings.workerSecret) = (1, KeyedHash.Key(5, 6))
+        return VirtualWorker(settings: settings, table: table, now: now)
     }
 
     private mutating func take(_ output: VirtualWorker.Output) {
