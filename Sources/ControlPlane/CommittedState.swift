@@ -24,7 +24,11 @@ extension SnapshotBuilder {
             loading.builder.removePlan(plan)
         }
         loading.builder.putPlan(RoutingPlan.defaultID)
-        let revision = try store.forEachObject { loading.add($0) }
+        let revision = try store.forEachObject {
+            loading.add($0)
+        } route: {
+            loading.add($0)
+        }
         if let path = loading.unreadable {
             throw StoreError(.failed, "\(path.text) is stored in a form that this version can't put in force")
         }
@@ -34,7 +38,8 @@ extension SnapshotBuilder {
     }
 
     private struct Loading {
-        private static let routesAtOnce = 4096
+        /// Many, since routes that come in no order change every part of a large table with each of these.
+        private static let routesAtOnce = 131_072
 
         var builder: SnapshotBuilder
         let table: GatewayInformationTable
@@ -44,6 +49,8 @@ extension SnapshotBuilder {
         private var seen: Set<ResourcePath> = []
         private var routes: [(prefix: Prefix, list: String?)] = []
         private var plan = RoutingPlan.defaultID
+        /// What the last body was read as: neighbours say the same more often than not.
+        private var lastRoute: (bodyNumber: Int, route: Route)?
 
         init(builder: SnapshotBuilder, table: GatewayInformationTable) {
             (self.builder, self.table) = (builder, table)
@@ -51,16 +58,6 @@ extension SnapshotBuilder {
 
         mutating func add(_ object: StoredObject) {
             let path = object.path
-            if path.kind == .routes, let plan = path.plan {
-                guard let prefix = Prefix(path.id), let route = Route(body: object.body) else {
-                    unreadable = unreadable ?? path
-                    return
-                }
-                if plan != self.plan || routes.count == Self.routesAtOnce { flush() }
-                self.plan = plan
-                routes.append((prefix, route.list))
-                return
-            }
             if path.kind == .settings {
                 guard let read = Settings(object) else { return unreadable = unreadable ?? path }
                 settings = read
@@ -71,6 +68,19 @@ extension SnapshotBuilder {
                 unreadable = unreadable ?? path
             }
             seen.insert(path)
+        }
+
+        mutating func add(_ stored: StoredRoute) {
+            if stored.bodyNumber != lastRoute?.bodyNumber {
+                guard let route = Route(body: stored.body) else {
+                    unreadable = unreadable ?? ResourcePath(route: stored.prefix.description, plan: stored.plan)
+                    return
+                }
+                lastRoute = (stored.bodyNumber, route)
+            }
+            if stored.plan != plan || routes.count == Self.routesAtOnce { flush() }
+            plan = stored.plan
+            if let route = lastRoute?.route { routes.append((stored.prefix, route.list)) }
         }
 
         mutating func finish() {

@@ -58,23 +58,6 @@ extension Store {
         }
     }
 
-    /// Calls `body` with every live object, all of one revision: gateways, groups, lists, plans, peers, then routes.
-    ///
-    /// The objects of one kind come in no particular order. `body` must not ask the store.
-    package func forEachObject(_ body: (StoredObject) -> Void) throws(StoreError) -> Revision {
-        try reading { db in
-            for kind in ResourceKind.allCases {
-                let table = ObjectTable(kind)
-                // Straight through the rows: the index would jump from one to the next.
-                let condition = kind == .routes ? "" : "\(table.scope) = '\(kind.rawValue)' AND"
-                let sql = "\(table.selection) WHERE \(condition) until_revision IS NULL ORDER BY number"
-                let rows = try Row.fetchCursor(db, sql: sql)
-                while let row = try rows.next() { body(try table.object(row)) }
-            }
-            return try Self.position(db).revision
-        }
-    }
-
     /// Up to `limit` changes behind a revision, in order, as effects: what replays to the same objects and digests. The
     /// events that came with them are among the events.
     package func entries(after revision: Revision, limit: Int) throws(StoreError) -> [ChangeEntry] {

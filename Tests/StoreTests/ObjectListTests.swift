@@ -68,8 +68,20 @@ import Time
 
     @Test func `all objects come kind by kind, routes last, of one revision`() throws {
         var kinds: [ResourceKind] = []
-        let revision = try store.forEachObject { kinds.append($0.path.kind) }
+        var routes: [StoredRoute] = []
+        let revision = try store.forEachObject {
+            kinds.append($0.path.kind)
+        } route: {
+            kinds.append(.routes)
+            routes.append($0)
+        }
         #expect(revision == Revision(2))
         #expect(kinds == Array(repeating: .gateways, count: 4) + Array(repeating: .routes, count: 7))
+        #expect(routes.contains { $0.prefix == .catchAll })
+        for route in routes {
+            let path = ResourcePath(route: route.prefix.description, plan: route.plan)
+            #expect(try store.object(path).value?.body == route.body)
+            for other in routes { #expect((other.bodyNumber == route.bodyNumber) == (other.body == route.body)) }
+        }
     }
 }

@@ -54,7 +54,16 @@ extension Store {
     /// Everything that is live, by path.
     func export() throws -> [String: StoredObject] {
         var objects: [String: StoredObject] = [:]
-        _ = try forEachObject { objects[$0.path.text] = $0 }
+        var plans: Set = ["default"]
+        _ = try forEachObject {
+            objects[$0.path.text] = $0
+        } route: {
+            plans.insert($0.plan)
+        }
+        for plan in plans {
+            let routes = try self.objects(.routes, plan: plan, idPrefix: nil, after: nil, limit: .max).value
+            for route in routes { objects[route.path.text] = route }
+        }
         return objects
     }
 }

@@ -1,0 +1,73 @@
+import GRDB
+package import JSON
+package import Routing
+
+/// A live route as it is loaded: very many of them say the same.
+package struct StoredRoute: Sendable {
+    /// The plan that it belongs to.
+    package let plan: String
+    /// Its prefix.
+    package let prefix: Prefix
+    /// What was set.
+    package let body: JSONValue
+    /// Routes of one number have the same body, within one load; a number never comes back with another body.
+    package let bodyNumber: Int
+}
+
+extension Store {
+    /// Calls `object` with every live object, and then `route` with every live route, all of one revision.
+    ///
+    /// Neither the objects of one kind nor the routes come in a particular order. Neither closure may ask the store.
+    package func forEachObject(
+        _ object: (StoredObject) -> Void, route: (StoredRoute) -> Void
+    ) throws(StoreError) -> Revision {
+        try reading { db in
+            let table = ObjectTable.objects
+            for kind in ResourceKind.allCases where kind != .routes {
+                let rows = try Row.fetchCursor(
+                    db,
+                    sql: "\(table.selection) WHERE \(table.scope) = ? AND until_revision IS NULL ORDER BY number",
+                    arguments: [kind.rawValue])
+                while let row = try rows.next() { object(try table.object(row)) }
+            }
+            // Straight through the rows: the index would jump from one to the next.
+            let rows = try Row.fetchCursor(
+                db, sql: "SELECT plan, prefix, body FROM routes WHERE until_revision IS NULL ORDER BY number")
+            var bodies = RouteBodies()
+            while let row = try rows.next() {
+                let (plan, name) = (try row.text(0), try row.text(1))
+                guard let prefix = name.isEmpty ? .catchAll : Prefix(name) else {
+                    throw MalformedRow(what: "\(plan) has a route whose prefix is \(name)")
+                }
+                let (body, number) = try bodies.body(try row.text(2)) { try ObjectTable.routes.path(plan, name) }
+                route(StoredRoute(plan: plan, prefix: prefix, body: body, bodyNumber: number))
+            }
+            return try Self.position(db).revision
+        }
+    }
+}
+
+/// The bodies that were read, each parsed once: a million routes lead to some hundred lists.
+private struct RouteBodies {
+    /// So many are remembered; then it begins anew.
+    private static let limitCount = 4096
+
+    private var known: [String: (body: JSONValue, number: Int)] = [:]
+    private var last: (text: String, body: JSONValue, number: Int)?
+    private var count = 0
+
+    mutating func body(_ text: String, of path: () throws -> ResourcePath) throws -> (body: JSONValue, number: Int) {
+        if let last, last.text == text { return (last.body, last.number) }
+        let found = try known[text] ?? read(text, of: path)
+        last = (text, found.body, found.number)
+        return found
+    }
+
+    private mutating func read(_ text: String, of path: () throws -> ResourcePath) throws -> (JSONValue, Int) {
+        if known.count == Self.limitCount { known.removeAll(keepingCapacity: true) }
+        count += 1
+        let read = (body: try ObjectTable.body(text, of: path()), number: count)
+        known[text] = read
+        return read
+    }
+}
