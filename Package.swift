@@ -118,6 +118,8 @@ let package = Package(
             dependencies: [
                 "SignallingIO", "SignallingCore", "Probing", "SIPTransaction", "SIPMessage", "Routing", "JSON",
                 "Time", "Addressing",
+                // What a change costs is measured on a real database.
+                "ControlPlane", "Store", .product(name: "GRDB", package: "GRDB.swift"),
                 "CInstruments",
             ], swiftSettings: ours),
 
@@ -151,7 +153,8 @@ let package = Package(
                 "Addressing",
             ], swiftSettings: ours),
         .testTarget(
-            name: "BenchmarkTests", dependencies: ["Benchmark", "SignallingCore", "JSON", "Time"],
+            name: "BenchmarkTests",
+            dependencies: ["Benchmark", "SignallingIO", "SignallingCore", "JSON", "Time", "Fixtures"],
             swiftSettings: ours),
         .testTarget(
             name: "SignallingIOTests",

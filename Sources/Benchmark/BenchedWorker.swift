@@ -14,7 +14,7 @@ struct BenchedWorker: ~Copyable {
     /// What the last datagram led to.
     private(set) var actions = SignallingActions()
 
-    init(_ scenery: RoutingScenery) {
+    init(table: GatewayInformationTable) {
         var settings = SignallingSettings(
             listeners: [
                 .init(role: .proxy, bound: RoutingScenery.proxy, advertised: RoutingScenery.proxy),
@@ -22,7 +22,7 @@ struct BenchedWorker: ~Copyable {
             ], routeSecret: KeyedHash.Key(1, 2), workerSecret: KeyedHash.Key(3, 4), serverName: "Tandem/bench")
         settings.probing.interval = .zero
         wheel = TimerWheel(now: now)
-        core = SignallingCore(settings: settings, table: scenery.table, now: now, into: &actions)
+        core = SignallingCore(settings: settings, table: table, now: now, into: &actions)
         actions.removeAll()
     }
 

@@ -57,7 +57,7 @@ package struct Benchmark {
             report.bytesPerFinishedCall = weigh(calls, scenery, isWhole: true)
         }
         PinnedSnapshot.lending(scenery.snapshot) { snapshot in
-            var worker = BenchedWorker(scenery)
+            var worker = BenchedWorker(table: scenery.table)
             var calls = calls
             let step = Duration.nanoseconds(1_000_000_000 / Int64(clamping: max(1, settings.callsPerSecond)))
             for _ in 0..<Self.settlingSeconds * settings.callsPerSecond {
@@ -104,7 +104,7 @@ package struct Benchmark {
     /// Bytes of memory of one call, of many that are alive at the same time in a worker of their own.
     private func weigh(_ calls: some BenchedCalls, _ scenery: RoutingScenery, isWhole: Bool) -> Double {
         PinnedSnapshot.lending(scenery.snapshot) { snapshot in
-            var worker = BenchedWorker(scenery)
+            var worker = BenchedWorker(table: scenery.table)
             var calls = calls
             calls.place(isWhole: isWhole, in: &worker, snapshot)
             let before = cins_allocated_bytes()

@@ -7,14 +7,14 @@ import SignallingIO
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure what a call costs one worker without its sockets, one figure a line.",
+        abstract: "Measure what calls, look-ups and changes cost, one figure a line.",
         discussion: """
-            All on one thread and under virtual time: nothing is sent. For the whole server under load see \
-            deploy/bench.
+            Calls go through one worker without its sockets, on one thread and under virtual time: nothing is sent. \
+            For the whole server under load see deploy/bench.
             """,
-        subcommands: [Redirect.self, Proxy.self])
+        subcommands: [Redirect.self, Proxy.self, Lookup.self, Change.self])
 
-    /// What both have.
+    /// What those of calls have.
     struct Options: ParsableArguments {
         @Option(help: "Routes of the table, 9...10000000.")
         var routes = 100_000
@@ -38,24 +38,24 @@ struct BenchCommand: ParsableCommand {
         }
 
         func validate() throws {
-            try check(routes, in: 9...10_000_000, "routes")
-            try check(calls ?? 1, in: 1...Int.max, "calls")
-            try check(seconds, in: 1...3600, "seconds")
-            try check(rate, in: 1...50_000, "rate")
-            try check(hold, in: 0...200_000, "hold")
-        }
-
-        private func check(_ value: Int, in possible: ClosedRange<Int>, _ name: String) throws(ValidationError) {
-            guard possible.contains(value) else {
-                let most = possible.upperBound == .max ? "or more" : "to \(possible.upperBound)"
-                throw ValidationError("--\(name) \(value): \(possible.lowerBound) \(most) is accepted")
-            }
+            try BenchCommand.check(routes, in: 9...10_000_000, "routes")
+            try BenchCommand.check(calls ?? 1, in: 1...Int.max, "calls")
+            try BenchCommand.check(seconds, in: 1...3600, "seconds")
+            try BenchCommand.check(rate, in: 1...50_000, "rate")
+            try BenchCommand.check(hold, in: 0...200_000, "hold")
         }
 
         func measure(_ settings: Benchmark.Settings) throws {
             let report = Benchmark(settings).run(clock: SystemClock())
             print(json ? report.json : "\(report)")
             guard report.failedCount == 0 else { throw Failure.work("\(report.failedCount) calls went wrong") }
+        }
+    }
+
+    static func check(_ value: Int, in possible: ClosedRange<Int>, _ name: String) throws(ValidationError) {
+        guard possible.contains(value) else {
+            let most = possible.upperBound == .max ? "or more" : "to \(possible.upperBound)"
+            throw ValidationError("--\(name) \(value): \(possible.lowerBound) \(most) is accepted")
         }
     }
 

@@ -1,5 +1,8 @@
+import Fixtures
+import Foundation
 import JSON
 import SignallingCore
+import SignallingIO
 import Testing
 import Time
 
@@ -61,6 +64,31 @@ import Time
         #expect(document["cpu_per_call_us"] != nil)
         #expect(document["memory_per_finished_call_bytes"] != nil)
         #expect("\(report)".split(separator: "\n").count == report.figures.count)
+    }
+
+    @Test func `look-ups and changes among many routes are measured, each with its budget`() throws {
+        var settings = LookupBenchmark.Settings()
+        (settings.routeCount, settings.numberCount, settings.changeCount) = (5000, 500, 50)
+        let figures = LookupBenchmark(settings).run(clock: StandingClock())
+        let document = try JSONValue(parsing: Array(figures.json.utf8))
+        #expect(document["benchmark"]?.text == "lookup")
+        #expect(document["time_ns_budget"] == .number(300) || document["time_ns_budget"] == .integer(300))
+        #expect(document["memory_per_route_bytes"] != nil)
+        #expect("\(figures)".split(separator: "\n").count == figures.figures.count)
+        #expect(figures.figures.contains { $0.name == "allocations_of_1000" })
+    }
+
+    @Test func `a start, changes and calls meanwhile are measured on a real database, which is gone then`() throws {
+        let folder = try TemporaryFolder()
+        var settings = ChangeBenchmark.Settings(folder: folder.path)
+        (settings.routeCount, settings.changeCount, settings.secondsOfCalls) = (2000, 5, 2)
+        settings.changesPerSecond = 50
+        let figures = try ChangeBenchmark(settings).run(clock: SystemClock()).figures
+        for name in ["start_to_first_call", "change_to_bare_commit", "call_p999_to_idle", "changes_while_calls"] {
+            #expect(figures.contains { $0.name == name && $0.value > 0 }, "\(name)")
+        }
+        #expect(figures.contains { $0.name == "changes_refused" && $0.value == 0 })
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }
 
     @Test func `the histogram knows each time to a hundredth`() {

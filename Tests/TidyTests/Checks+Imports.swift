@@ -70,7 +70,7 @@ extension Checks {
             "Simulation": values.union(cores).union(["SignallingCore"]),
             "Benchmark": values.union([
                 "SIPMessage", "SIPTransaction", "Probing", "Routing", "SignallingCore", "SignallingIO", "JSON",
-                "CInstruments",
+                "ControlPlane", "Store", "GRDB", "CInstruments",
             ]),
             "Fixtures": values.union(["Routing"]),
             "Fuzzing": values.union(cores).union(["SignallingCore", "Simulation", "JSON"]),
