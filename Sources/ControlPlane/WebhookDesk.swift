@@ -77,7 +77,10 @@ final class WebhookDesk: Sendable {
     }
 
     /// One webhook.
-    func webhook(_ id: String) -> StoredWebhook? { state.withLock { $0.committed[id]?.webhook } }
+    func webhook(_ id: String) -> StoredWebhook? { entry(id)?.webhook }
+
+    /// One webhook and its turn.
+    func entry(_ id: String) -> Entry? { state.withLock { $0.committed[id] } }
 
     /// Who delivers; told of every change from now on.
     func attach(_ dispatcher: WebhookDispatcher?) {

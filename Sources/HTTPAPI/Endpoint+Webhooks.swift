@@ -40,6 +40,10 @@ extension Endpoint {
         },
         Endpoint(.post, "/v1/webhooks/{id}/test") { _, request throws(HTTPProblem) in
             let id = request.path("id")
+            let body = request.body.isEmpty ? .object([:]) : try request.object()
+            guard body == .object([:]) else {
+                throw HTTPProblem(.invalid, "a test takes no body")
+            }
             return .change(
                 PendingChange { controlPlane, whenDone in
                     controlPlane.testWebhook(id) { outcome in

@@ -122,6 +122,7 @@ struct WebhookTests {
             #expect(try !api.request("GET", target).body.contains("whsec_"))
         }
         let test = try api.request("POST", "/v1/webhooks/oss/test")
+        #expect(try api.request("POST", "/v1/webhooks/oss/test", body: "{\"a\":1}").status == 422)
         #expect(test.status == 200 && test.text("outcome") == "delivered" && test.json["status"] == .integer(204))
         let request = try #require(receiver.requests.first)
         #expect(request.headers["webhook-signature"]?.hasPrefix("v1,") == true)

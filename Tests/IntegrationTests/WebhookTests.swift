@@ -73,7 +73,10 @@ extension IntegrationTests {
         func `fails, resets, tears, hangs and recovers, with kill -9 while it hangs: everything arrives, in order`()
             throws
         {
-            try TandemProcess.serving { tandem in
+            // A proxy of the environment, at a port where nobody listens, is not asked.
+            let proxy = "http://127.0.0.1:9"
+            let environment = ["http_proxy": proxy, "https_proxy": proxy, "all_proxy": proxy]
+            try TandemProcess.serving(environment: environment) { tandem in
                 let receiver = try Receiver(
                     in: tandem.folder, ["ok", "fail", "reset", "torn", "redirect", "ok", "hang"])
                 let before = try newest(tandem) + 1  // the settings' change comes before the webhook

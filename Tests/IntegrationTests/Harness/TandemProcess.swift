@@ -6,6 +6,7 @@ final class TandemProcess {
     let folder: URL
     private(set) var process: ChildProcess
     private let extraArguments: [String]
+    private let environment: [String: String]
     /// By role, in the order of the arguments.
     private var ports: [String: [UInt16]] = [:]
 
@@ -22,9 +23,11 @@ final class TandemProcess {
     var database: String { folder.appendingPathComponent("test.db").path }
 
     /// Runs the body beside a server that has a new database; both are gone afterwards.
-    static func serving<Result>(_ extra: [String] = [], _ body: (TandemProcess) throws -> Result) throws -> Result {
+    static func serving<Result>(
+        _ extra: [String] = [], environment: [String: String] = [:], _ body: (TandemProcess) throws -> Result
+    ) throws -> Result {
         try withTemporaryFolder { folder in
-            let tandem = try TandemProcess(in: folder, extra)
+            let tandem = try TandemProcess(in: folder, extra, environment)
             defer { tandem.process.stop() }
             let result = try body(tandem)
             if let ending = tandem.process.ending, ending != .exit(0), ending != .signal(SIGKILL) {
@@ -34,9 +37,9 @@ final class TandemProcess {
         }
     }
 
-    private init(in folder: URL, _ extra: [String]) throws {
-        (self.folder, extraArguments) = (folder, extra)
-        process = try Self.launch(Self.arguments(database: "test.db") + extra, in: folder)
+    private init(in folder: URL, _ extra: [String], _ environment: [String: String]) throws {
+        (self.folder, extraArguments, self.environment) = (folder, extra, environment)
+        process = try Self.launch(Self.arguments(database: "test.db") + extra, in: folder, environment: environment)
         try waitUntilListening()
     }
 
@@ -45,7 +48,8 @@ final class TandemProcess {
     func restart(keepingProxyPort: Bool = false) throws {
         process.stop()
         let proxy = "udp:127.0.0.1:\(keepingProxyPort ? proxyPort : 0)"
-        process = try Self.launch(Self.arguments(database: "test.db", proxy: proxy) + extraArguments, in: folder)
+        process = try Self.launch(
+            Self.arguments(database: "test.db", proxy: proxy) + extraArguments, in: folder, environment: environment)
         try waitUntilListening()
     }
 
@@ -60,8 +64,10 @@ final class TandemProcess {
         ]
     }
 
-    static func launch(_ arguments: [String], in folder: URL, output: String = "tandem.log") throws -> ChildProcess {
-        try ChildProcess(try binary(), arguments, in: folder, output: output)
+    static func launch(
+        _ arguments: [String], in folder: URL, output: String = "tandem.log", environment: [String: String] = [:]
+    ) throws -> ChildProcess {
+        try ChildProcess(try binary(), arguments, in: folder, output: output, environment: environment)
     }
 
     /// The binary of the same build: beside the test bundle; else the debug build of this package.
