@@ -95,7 +95,7 @@ let package = Package(
                 "ControlPlane", "Store", "NetworkManager", "Routing", "JSON", "CMicrohttpd", "Time", "Addressing",
             ],
             // The document that is served is the one that people read: a link into openapi/.
-            resources: [.embedInCode("openapi/tandem.yaml")], swiftSettings: ours),
+            resources: [.embedInCode("openapi/tandem.yaml"), .embedInCode("page/overview.html")], swiftSettings: ours),
 
         // The process, and the same cores in a world of our own making.
         .executableTarget(

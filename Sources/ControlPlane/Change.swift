@@ -39,8 +39,11 @@ package struct Change: Sendable {
     package let who: String
     /// Why, in the client's words.
     package let comment: String?
+    /// The answer to a request that may come again, kept in the same transaction.
+    package var answer: StoredAnswer?
 
-    /// A change of its parts.
+    /// A change of its parts. Without operations it changes nothing, and is done when all is on disk that waited before
+    /// it.
     package init(_ operations: [Operation], who: String, comment: String? = nil) {
         (self.operations, self.who, self.comment) = (operations, who, comment)
     }

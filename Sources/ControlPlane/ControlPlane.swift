@@ -28,6 +28,8 @@ package final class ControlPlane: Sendable {
     let sortedIDs = Mutex<(revision: Revision, ids: [String])?>(nil)
     let lastEvents = Mutex<EventPage?>(nil)
     let webhooks: WebhookDesk
+    /// Requests that may come again and are under way: by path and key.
+    let requestsUnderWay = Mutex<Set<[String]>>([])
     private let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
 

@@ -91,9 +91,10 @@ final class Writer: Sendable {
         let desk = webhooks.take(at: clock.wallTime, revision: state.position.revision.number)
         for _ in 0...Self.staleLimitCount {
             var (candidate, answers) = evaluate(waiting)
-            let batch = CommitBatch(
+            var batch = CommitBatch(
                 base: candidate.base, changes: candidate.entries, statusChanges: status, events: events + desk.events,
                 webhooks: desk.effects)
+            batch.answers = zip(waiting, answers).compactMap { $1.isSuccess ? $0.change.answer : nil }
             if batch.isEmpty {
                 webhooks.commit(desk)
                 answer(waiting, answers)
@@ -231,7 +232,7 @@ final class Writer: Sendable {
 
 extension CommitBatch {
     fileprivate var isEmpty: Bool {
-        changes.isEmpty && statusChanges.isEmpty && events.isEmpty && webhooks.isEmpty
+        changes.isEmpty && statusChanges.isEmpty && events.isEmpty && webhooks.isEmpty && answers.isEmpty
     }
 }
 

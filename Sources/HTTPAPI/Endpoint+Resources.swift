@@ -94,7 +94,7 @@ extension HTTPService {
 
     /// A change of one object: 201 and `Location` when it is new, 200, or 204 when it is gone.
     fileprivate func change(_ operation: Operation, _ request: HTTPRequest) -> HTTPOutcome {
-        let who = "anonymous@" + (request.clientAddress.map { "\($0)" } ?? "unknown")
+        let who = request.who
         let location = request.target.path
         return .change(
             PendingChange(Change([operation], who: who)) { result in

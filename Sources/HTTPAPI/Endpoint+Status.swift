@@ -98,7 +98,7 @@ extension HTTPRequest {
     }
 
     /// A query parameter that holds a time.
-    fileprivate func time(_ name: String) throws(HTTPProblem) -> WallTime? {
+    func time(_ name: String) throws(HTTPProblem) -> WallTime? {
         guard let text = self[name] else { return nil }
         guard let time = WallTime(rfc3339: text) else {
             throw HTTPProblem.parameter(name, text, "a time as RFC 3339 writes it: 2026-01-01T10:00:30.000Z")

@@ -32,12 +32,7 @@ extension Endpoint {
             }
             return .answer(page(kind.rawValue, ["\(kind.status): \(kind.title).", kind.explanation]))
         },
-        Endpoint(.get, "/", form: .text) { service, _ throws(HTTPProblem) in
-            let links = ["/openapi.yaml", "/v1/gateways", "/v1/status", "/v1/status-records", "/v1/events", "/metrics"]
-            let list = links.map { "<a href=\"\($0)\">\($0)</a>" }.joined(separator: "<br>")
-            return .answer(
-                page("Tandem", ["The routing control plane for calls that leave through PSTN gateways.", list]))
-        },
+        Endpoint(.get, "/", form: .text) { _, _ throws(HTTPProblem) in .answer(OverviewPage.answer()) },
     ]
 
     /// A plain page of paragraphs; they hold nothing that a client sent.

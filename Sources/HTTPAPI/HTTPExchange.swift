@@ -204,7 +204,9 @@ final class HTTPExchange {
             target: target, pathParameters: route.pathParameters, headers: headers, body: body,
             isHead: method == "HEAD", clientAddress: address)
         body = []
-        return try route.endpoint.handler(service, request)
+        let handler = route.endpoint.handler
+        return route.endpoint.method == .post
+            ? try service.once(request, handler) : try handler(service, request)
     }
 
     private func answer(of change: PendingChange) -> HTTPAnswer? {

@@ -14,6 +14,7 @@ struct RequestHeaders: Sendable {
     var ifMatch: String?
     var ifNoneMatch: String?
     var lastEventID: String?
+    var idempotencyKey: String?
     /// How often `Host` is given.
     var hostCount = 0
     /// How often `Content-Length` is given.
@@ -31,7 +32,7 @@ struct RequestHeaders: Sendable {
         (contentType, contentLength) = (field("Content-Type"), field("Content-Length"))
         (transferEncoding, expect) = (field("Transfer-Encoding"), field("Expect"))
         (ifMatch, ifNoneMatch) = (field("If-Match"), field("If-None-Match"))
-        lastEventID = field("Last-Event-ID")
+        (lastEventID, idempotencyKey) = (field("Last-Event-ID"), field("Idempotency-Key"))
         let counts = Self.counts(connection)
         (hostCount, contentLengthCount) = (counts.host, counts.contentLength)
     }

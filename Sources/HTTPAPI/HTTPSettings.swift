@@ -1,4 +1,5 @@
 package import Addressing
+package import JSON
 
 /// Where and within which limits the API is served (API section 9).
 package struct HTTPSettings: Sendable {
@@ -41,6 +42,10 @@ package struct HTTPSurroundings: Sendable {
     package var readiness: @Sendable () -> [String] = { [] }
     /// Adds the figures of the process to `/metrics`.
     package var metrics: @Sendable (inout PrometheusText) -> Void = { _ in }
+    /// The newest call records, newest first.
+    package var calls: @Sendable (CallQuery) -> CallPage = { _ in CallPage(items: [], next: nil) }
+    /// One call record; nil when none has that id.
+    package var call: @Sendable (String) -> JSONValue? = { _ in nil }
     /// Takes the lines of the log.
     package var log: HTTPLog = { _, _, _ in }
 

@@ -8,7 +8,8 @@ final class PendingChange: Sendable {
 
     /// Where the request waits.
     let parking = Parking()
-    private let begin: @Sendable (ControlPlane, @escaping Answering) -> Void
+    /// Starts what is asked for.
+    let begin: @Sendable (ControlPlane, @escaping Answering) -> Void
     private let result = Mutex<Result<HTTPAnswer, HTTPProblem>?>(nil)
 
     /// - Parameter begin: starts what is asked for; must not block.

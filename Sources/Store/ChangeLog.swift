@@ -54,6 +54,8 @@ package struct CommitBatch: Sendable {
     package let events: [EventDraft]
     /// What happens to webhooks, in order. They are this node's own: no part of a change, no revision.
     package let webhooks: [WebhookEffect]
+    /// First answers to requests that may come again. They are this node's own: no part of a change, no revision.
+    package var answers: [StoredAnswer] = []
 
     /// A batch of its parts.
     package init(

@@ -11,6 +11,7 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("v1") { db in try db.execute(sql: v1) }
         migrator.registerMigration("webhooks") { db in try db.execute(sql: webhooks) }
+        migrator.registerMigration("answers") { db in try db.execute(sql: answers) }
         return migrator
     }()
 

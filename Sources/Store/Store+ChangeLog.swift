@@ -80,6 +80,7 @@ extension Store: ChangeLog {
         for change in batch.statusChanges { try write(change, numbering: &numbers, db) }
         for event in batch.events { try numbers.insert(event, db) }
         for effect in batch.webhooks { try Self.write(effect, db) }
+        for answer in batch.answers { try Self.write(answer, db) }
         return (position, numbers.lastEvent)
     }
 

@@ -1,0 +1,88 @@
+import Crypto
+import Foundation
+import GRDB
+package import Time
+
+/// The first answer to a request that a client may send again (`Idempotency-Key`, API section 2).
+package struct StoredAnswer: Equatable, Sendable {
+    /// For how long the first answer is given again.
+    package static let lifetime = Duration.seconds(86_400)
+
+    /// What was asked: the same key of another path is another request.
+    package let request: Request
+    /// The status code of the answer, 200...299.
+    package let status: Int
+    /// The body of the answer, JSON text.
+    package let body: String
+    /// When it was given.
+    package let at: WallTime
+
+    /// A request as its key tells it from others.
+    package struct Request: Hashable, Sendable {
+        /// The client's key.
+        package let key: String
+        /// The path that it was sent to.
+        package let path: String
+        /// SHA-256 of its body.
+        package let digest: [UInt8]
+
+        /// The request with this key, path and body.
+        package init(key: String, path: String, body: [UInt8]) {
+            (self.key, self.path) = (key, path)
+            digest = [UInt8](SHA256.hash(data: Data(body)))
+        }
+    }
+
+    /// An answer of its parts.
+    package init(to request: Request, status: Int, body: String, at time: WallTime) {
+        (self.request, self.status, self.body, at) = (request, status, body, time)
+    }
+}
+
+extension Schema {
+    /// Beside the routing data: this node's own, no part of a change's digest.
+    static let answers = """
+        CREATE TABLE answers (
+            key TEXT NOT NULL,
+            path TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            status INTEGER NOT NULL,
+            body TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            PRIMARY KEY (path, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX answers_by_time ON answers (at);
+        """
+}
+
+extension Store {
+    /// The first answer to a request with this key at this path, whatever its body was: the digest and the answer. Nil
+    /// when there was none since `time`.
+    package func answer(
+        to request: StoredAnswer.Request, since time: WallTime
+    ) throws(StoreError) -> (digest: [UInt8], answer: StoredAnswer)? {
+        try reading { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT digest, status, body, at FROM answers WHERE path = ? AND key = ? AND at > ?")
+            let row = try Row.fetchOne(statement, arguments: [request.path, request.key, time.milliseconds])
+            return try row.map { row in
+                let answer = StoredAnswer(
+                    to: request, status: Int(clamping: try row.integer(1)), body: try row.text(2),
+                    at: WallTime(milliseconds: try row.integer(3)))
+                return (try row.bytes(0), answer)
+            }
+        }
+    }
+
+    /// Keeps an answer, and lets go of those that are too old.
+    static func write(_ answer: StoredAnswer, _ db: Database) throws {
+        let oldest = answer.at + (.zero - StoredAnswer.lifetime)
+        try db.cachedStatement(sql: "DELETE FROM answers WHERE at <= ?").execute(arguments: [oldest.milliseconds])
+        try db.cachedStatement(
+            sql: "INSERT OR REPLACE INTO answers (key, path, digest, status, body, at) VALUES (?, ?, ?, ?, ?, ?)"
+        ).execute(arguments: [
+            answer.request.key, answer.request.path, DatabaseValue(bytes: answer.request.digest), answer.status,
+            answer.body, answer.at.milliseconds,
+        ])
+    }
+}
