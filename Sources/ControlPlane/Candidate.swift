@@ -88,8 +88,8 @@ struct Candidate {
             let event = ChangeNotice.event(of: effects, before: before, change, revision: next, at: time)
             entries.append(
                 ChangeEntry(
-                    revision: next, at: time, who: change.who, comment: change.comment, effects: effects,
-                    events: [event]))
+                    revision: next, at: time, who: change.who, comment: change.comment, requestID: change.requestID,
+                    effects: effects, events: [event]))
         }
         var results: [OperationResult] = []
         for (outcome, operation) in zip(outcomes, change.operations) {

@@ -42,10 +42,13 @@ package struct Change: Sendable {
     /// The answer to a request that may come again, kept in the same transaction.
     package var answer: StoredAnswer?
 
+    /// The id of the request that asks, also in the log; nil: no request does.
+    package let requestID: String?
+
     /// A change of its parts. Without operations it changes nothing, and is done when all is on disk that waited before
     /// it.
-    package init(_ operations: [Operation], who: String, comment: String? = nil) {
-        (self.operations, self.who, self.comment) = (operations, who, comment)
+    package init(_ operations: [Operation], who: String, comment: String? = nil, requestID: String? = nil) {
+        (self.operations, self.who, self.comment, self.requestID) = (operations, who, comment, requestID)
     }
 }
 

@@ -21,6 +21,8 @@ package final class ControlPlane: Sendable {
     package let table: GatewayInformationTable
     /// Who keeps status changes.
     package let networkManager: NetworkManager
+    /// Who may use the API.
+    package let tokens: TokenRegistry
 
     let store: Store
     let clock: any TimeSource
@@ -54,6 +56,7 @@ package final class ControlPlane: Sendable {
         for record in try store.lastStatusRecords() { Self.restore(record.change, builder, table, clock) }
         snapshots = SnapshotCell(builder.snapshot(revision: revision))
         networkManager = try NetworkManager(store: store, table: table, snapshots: snapshots, clock: clock)
+        tokens = try TokenRegistry(store: store, clock: clock)
         (self.store, self.table, self.clock) = (store, table, clock)
         webhooks = try WebhookDesk(store: store)
         writer = Writer(
@@ -97,6 +100,7 @@ package final class ControlPlane: Sendable {
             thread = .ended
         }
         webhooks.stop()
+        tokens.finish()
     }
 
     /// Something waits that is no change of the routing data.

@@ -73,7 +73,8 @@ extension ResourcePath {
         return Self.isName(id) ? nil : "^[a-z0-9][a-z0-9._-]{0,62}$"
     }
 
-    private static func isName(_ text: String) -> Bool {
+    /// `^[a-z0-9][a-z0-9._-]{0,62}$`
+    static func isName(_ text: String) -> Bool {
         guard (1...63).contains(text.utf8.count) else { return false }
         for (index, byte) in text.utf8.enumerated() {
             switch byte {

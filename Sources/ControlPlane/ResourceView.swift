@@ -19,4 +19,9 @@ package struct ResourcePage: Sendable {
     package let next: String?
     /// The revision that the page reflects.
     package let revision: Int64
+
+    /// A page of its parts.
+    package init(items: [JSONValue], next: String?, revision: Int64) {
+        (self.items, self.next, self.revision) = (items, next, revision)
+    }
 }

@@ -206,7 +206,7 @@ struct Validation {
     }
 
     /// A name as part of a JSON pointer (RFC 6901 section 3).
-    private static func escaped(_ name: String) -> String {
+    static func escaped(_ name: String) -> String {
         name.contains(where: { $0 == "~" || $0 == "/" })
             ? name.map { $0 == "~" ? "~0" : $0 == "/" ? "~1" : String($0) }.joined() : name
     }

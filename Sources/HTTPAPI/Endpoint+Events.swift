@@ -33,7 +33,8 @@ extension HTTPService {
         }
         guard !request.isHead else { return .answer(HTTPAnswer(200, type: "text/event-stream")) }
         let stream = EventStream(
-            self, EventReader(after: start, types: types), startsWithStatus: snapshot && resumed == nil)
+            self, EventReader(after: start, types: types), for: request.identity,
+            startsWithStatus: snapshot && resumed == nil)
         return .stream(stream)
     }
 

@@ -94,10 +94,9 @@ extension HTTPService {
 
     /// A change of one object: 201 and `Location` when it is new, 200, or 204 when it is gone.
     fileprivate func change(_ operation: Operation, _ request: HTTPRequest) -> HTTPOutcome {
-        let who = request.who
         let location = request.target.path
         return .change(
-            PendingChange(Change([operation], who: who)) { result in
+            PendingChange(Change([operation], who: request.identity.who, requestID: request.id)) { result in
                 guard let done = result.operations.first, let view = done.view else {
                     return HTTPAnswer(204, revision: result.revision)
                 }

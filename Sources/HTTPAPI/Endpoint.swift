@@ -1,3 +1,5 @@
+import ControlPlane
+
 /// One method of one resource.
 struct Endpoint: Sendable {
     /// The methods of the API so far. `HEAD` works wherever `GET` does, `OPTIONS` everywhere.
@@ -25,6 +27,8 @@ struct Endpoint: Sendable {
     let form: Form
     /// What is done.
     let handler: Handler
+    /// What is asked of whoever calls it.
+    let need: AccessTable.Need
     private let segments: [String]
 
     init(
@@ -33,6 +37,7 @@ struct Endpoint: Sendable {
     ) {
         (self.method, self.template, self.parameters) = (method, template, parameters)
         (self.form, self.handler) = (form, handler)
+        need = AccessTable.need("\(method.rawValue) \(template)") ?? .role(.admin)
         segments = template.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     }
 
@@ -52,7 +57,7 @@ struct Endpoint: Sendable {
     }
 
     /// Every endpoint, in the order of the document. `openapi/tandem.yaml` says the same to clients.
-    static let all: [Endpoint] = resources + status + events + webhooks + calls + system
+    static let all: [Endpoint] = resources + status + events + webhooks + calls + tokens + system
 }
 
 /// Where a request goes.

@@ -26,11 +26,12 @@ final class EventStream: Sendable {
     let parking = Parking()
     private let service: HTTPService
     private let state: Mutex<State>
+    private let identity: Identity
     private let isCommentDue = Atomic(false)
     private let isGone = Atomic(false)
 
-    init(_ service: HTTPService, _ reader: EventReader, startsWithStatus: Bool) {
-        self.service = service
+    init(_ service: HTTPService, _ reader: EventReader, for identity: Identity, startsWithStatus: Bool) {
+        (self.service, self.identity) = (service, identity)
         state = Mutex(State(reader: reader, snapshotAfter: startsWithStatus ? "" : nil))
     }
 
@@ -75,7 +76,10 @@ final class EventStream: Sendable {
             }
             guard count == 0 else { return count }
             parking.look()
-            guard !service.isStopping, !isGone.load(ordering: .acquiring) else { return tandem_http_end_of_stream() }
+            let isRevoked = !service.controlPlane.tokens.isGood(identity)
+            guard !service.isStopping, !isRevoked, !isGone.load(ordering: .acquiring) else {
+                return tandem_http_end_of_stream()
+            }
             do {
                 let bytes = try nextBytes()
                 state.withLock { ($0.bytes, $0.offset) = (bytes, 0) }

@@ -10,6 +10,8 @@ struct HTTPAnswer: Sendable {
     var body: [UInt8]
     /// The revision of the routing data that the answer reflects; nil: the present one.
     var revision: Int64?
+    /// No cache on the way may keep it.
+    var isPrivate = false
 
     init(_ status: UInt32, type: String? = nil, bytes: [UInt8] = [], revision: Int64? = nil) {
         (self.status, self.revision, body) = (status, revision, bytes)

@@ -20,6 +20,7 @@ final class HTTPExchange {
     private var headers = RequestHeaders()
     private var routed: (target: RequestTarget, route: Route)?
     private var refused: HTTPAnswer?
+    private var identity: Identity?
     private var body: [UInt8] = []
     private var discardedBytes = 0
     private var status: UInt32 = 0
@@ -99,6 +100,7 @@ final class HTTPExchange {
             case .wait(let poll):
                 poll.parking.look()
                 do {
+                    try checkStillGood()
                     if let answer = try poll.answer() { return send(answer, connection) }
                 } catch { return send(answer(to: error), connection) }
                 if poll.parking.park(connection) { return true }
@@ -134,7 +136,8 @@ final class HTTPExchange {
             status >= 500 ? .error : isRead ? .debug : .info, "request",
             [
                 ("method", String(method.prefix(32))), ("path", routed?.target.path ?? targetText ?? ""),
-                ("status", "\(status)"), ("duration_us", "\((now - startedAt).nanoseconds / 1000)"), ("id", id),
+                ("status", "\(status)"), ("who", identity?.who ?? "nobody"),
+                ("duration_us", "\((now - startedAt).nanoseconds / 1000)"), ("id", id),
             ])
     }
 
@@ -184,6 +187,7 @@ final class HTTPExchange {
                 throw error
             }
             routed = (target, route)
+            identity = try service.admit(headers, from: Self.address(of: connection), to: route.endpoint)
             try route.check(target, headers)
             if let length = headers.contentLength, Int(length).map({ $0 > service.settings.bodyLimitBytes }) ?? true {
                 throw tooLarge
@@ -198,15 +202,27 @@ final class HTTPExchange {
     }
 
     private func outcome(_ connection: OpaquePointer) throws(HTTPProblem) -> HTTPOutcome {
-        guard let (target, route) = routed else { throw HTTPProblem(.internalError, "a request without a route") }
-        let address = tandem_http_client_address(connection).flatMap { SocketAddress.read($0)?.0 }
+        guard let (target, route) = routed, let identity else {
+            throw HTTPProblem(.internalError, "a request without a route")
+        }
+        // The body may have taken its time: what was allowed then must be so still.
+        try checkStillGood()
         let request = HTTPRequest(
             target: target, pathParameters: route.pathParameters, headers: headers, body: body,
-            isHead: method == "HEAD", clientAddress: address)
+            isHead: method == "HEAD", identity: identity, id: id)
         body = []
         let handler = route.endpoint.handler
         return route.endpoint.method == .post
             ? try service.once(request, handler) : try handler(service, request)
+    }
+
+    private static func address(of connection: OpaquePointer) -> IPAddress? {
+        tandem_http_client_address(connection).flatMap { SocketAddress.read($0)?.0 }
+    }
+
+    private func checkStillGood() throws(HTTPProblem) {
+        guard let identity, !service.controlPlane.tokens.isGood(identity) else { return }
+        throw .unauthorised("the token was revoked or ended while the request was under way", error: "invalid_token")
     }
 
     private func answer(of change: PendingChange) -> HTTPAnswer? {
@@ -254,9 +270,9 @@ final class HTTPExchange {
     }
 
     /// What every answer has.
-    private func commonHeaders(_ revision: Int64?) -> [(name: String, value: String)] {
+    private func commonHeaders(_ revision: Int64?, isPrivate: Bool = false) -> [(name: String, value: String)] {
         [
-            ("Server", "Tandem/\(service.settings.version)"), ("Cache-Control", "no-cache"),
+            ("Server", "Tandem/\(service.settings.version)"), ("Cache-Control", isPrivate ? "no-store" : "no-cache"),
             ("X-Content-Type-Options", "nosniff"), ("Tandem-Request-Id", id),
             ("Tandem-Revision", "\(revision ?? service.controlPlane.revision)"),
         ]
@@ -266,6 +282,7 @@ final class HTTPExchange {
         status = answer.status
         // A client that does not read its answer is waited for as long as one that does not send its body.
         watch?.expect(by: service.clock.now + service.settings.bodyTimeout, orElse: nil, isClientsTurn: false)
-        return HTTPDaemon.queue(answer, headers: commonHeaders(answer.revision) + answer.headers, connection)
+        return HTTPDaemon.queue(
+            answer, headers: commonHeaders(answer.revision, isPrivate: answer.isPrivate) + answer.headers, connection)
     }
 }

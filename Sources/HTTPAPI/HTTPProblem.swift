@@ -57,6 +57,7 @@ struct HTTPProblem: Error, Sendable {
 /// The problems of API section 2, by the names of the contract.
 enum ProblemKind: String, Sendable, CaseIterable {
     case malformed
+    case unauthorised
     case forbidden
     case notFound = "not-found"
     case methodNotAllowed = "method-not-allowed"
@@ -98,6 +99,7 @@ enum ProblemKind: String, Sendable, CaseIterable {
     var status: UInt32 {
         switch self {
         case .malformed: 400
+        case .unauthorised: 401
         case .forbidden: 403
         case .notFound: 404
         case .methodNotAllowed: 405
@@ -120,6 +122,7 @@ enum ProblemKind: String, Sendable, CaseIterable {
     var title: String {
         switch self {
         case .malformed: "The request can't be read"
+        case .unauthorised: "The request brings no token that is good"
         case .forbidden: "The request is not allowed"
         case .notFound: "There is no such thing"
         case .methodNotAllowed: "The method is not one of this resource"
@@ -146,6 +149,8 @@ enum ProblemKind: String, Sendable, CaseIterable {
         switch self {
         case .malformed:
             "Body, path, query or a header field is not well-formed. Nothing was changed; detail says where."
+        case .unauthorised:
+            "Send the header field Authorization: Bearer TOKEN, with a token that is neither revoked nor past its end."
         case .forbidden:
             "The request names a Host that is not ours, or comes from a web page of another origin, or its role"
                 + " does not allow it."

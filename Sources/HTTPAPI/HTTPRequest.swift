@@ -1,5 +1,5 @@
-import Addressing
 import CMicrohttpd
+import ControlPlane
 import Glibc
 
 /// The header fields that we act on.
@@ -15,10 +15,13 @@ struct RequestHeaders: Sendable {
     var ifNoneMatch: String?
     var lastEventID: String?
     var idempotencyKey: String?
+    var authorization: String?
     /// How often `Host` is given.
     var hostCount = 0
     /// How often `Content-Length` is given.
     var contentLengthCount = 0
+    /// How often `Authorization` is given.
+    var authorizationCount = 0
 
     /// No field at all.
     init() {}
@@ -33,19 +36,23 @@ struct RequestHeaders: Sendable {
         (transferEncoding, expect) = (field("Transfer-Encoding"), field("Expect"))
         (ifMatch, ifNoneMatch) = (field("If-Match"), field("If-None-Match"))
         (lastEventID, idempotencyKey) = (field("Last-Event-ID"), field("Idempotency-Key"))
+        authorization = field("Authorization")
         let counts = Self.counts(connection)
         (hostCount, contentLengthCount) = (counts.host, counts.contentLength)
+        authorizationCount = counts.authorization
     }
 
-    private static func counts(_ connection: OpaquePointer) -> (host: Int, contentLength: Int) {
-        typealias Counts = (host: Int, contentLength: Int)
-        var counts: Counts = (0, 0)
+    private typealias Counts = (host: Int, contentLength: Int, authorization: Int)
+
+    private static func counts(_ connection: OpaquePointer) -> Counts {
+        var counts: Counts = (0, 0, 0)
         MHD_get_connection_values(
             connection, .HEADER_KIND,
             { closure, _, name, _ in
                 guard let counts = closure?.assumingMemoryBound(to: Counts.self), let name else { return .YES }
                 if strcasecmp(name, "Host") == 0 { counts.pointee.host += 1 }
                 if strcasecmp(name, "Content-Length") == 0 { counts.pointee.contentLength += 1 }
+                if strcasecmp(name, "Authorization") == 0 { counts.pointee.authorization += 1 }
                 return .YES
             }, &counts)
         return counts
@@ -63,6 +70,8 @@ struct RequestHeaders: Sendable {
             what = "Content-Length is given \(contentLengthCount) times"
         } else if contentLengthCount > 0, transferEncoding != nil {
             what = "both Content-Length and Transfer-Encoding are given"
+        } else if authorizationCount > 1 {
+            what = "Authorization is given \(authorizationCount) times"
         } else {
             return
         }
@@ -111,8 +120,10 @@ struct HTTPRequest: Sendable {
     let body: [UInt8]
     /// True for `HEAD`.
     let isHead: Bool
-    /// Where it comes from.
-    let clientAddress: IPAddress?
+    /// Who sends it.
+    let identity: Identity
+    /// Its own id, also in the log.
+    let id: String
 
     /// The value of a query parameter; nil when it is not given.
     subscript(name: String) -> String? { target.parameters.first { $0.name == name }?.value }

@@ -2,6 +2,7 @@ package import Addressing
 import CMicrohttpd
 package import ControlPlane
 import Glibc
+import Store
 import Synchronization
 package import Time
 
@@ -47,6 +48,13 @@ package final class HTTPServer: Sendable {
         _ = service.timekeeper.schedule(after: .seconds(1), every: .seconds(1)) { [weak service] in
             guard let service else { return }
             service.connections.check(service.clock.now)
+        }
+        service.controlPlane.tokens.onRevoke { [weak service] in service?.wakeAll() }
+        _ = service.timekeeper.schedule(after: .seconds(60), every: .seconds(60)) { [weak service] in
+            guard let service else { return }
+            service.controlPlane.tokens.storeUse { [weak service] error in
+                service?.log(.error, "when tokens were used can't be stored", [("reason", error.detail)])
+            }
         }
         service.timekeeper.start()
     }

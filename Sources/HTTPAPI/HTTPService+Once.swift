@@ -52,5 +52,5 @@ extension HTTPService {
 
 extension HTTPRequest {
     /// Who asks, as the audit names it.
-    var who: String { "anonymous@" + (clientAddress.map { "\($0)" } ?? "unknown") }
+    var who: String { identity.who }
 }

@@ -16,6 +16,7 @@ final class HTTPService: Sendable {
     let hostGuard: HostGuard
     let counters = HTTPCounters()
     let connections = ConnectionWatches()
+    let refusalsLogged = LogBound(every: .seconds(1))
     private let phase = Atomic(Phase.running.rawValue)
     private let lastRequest = Atomic<UInt64>(0)
     /// Tells the requests of one run from those of another.
@@ -43,6 +44,11 @@ final class HTTPService: Sendable {
 
     private func enter(_ next: Phase) {
         phase.store(next.rawValue, ordering: .releasing)
+        wakeAll()
+    }
+
+    /// Has every request that waits look again whether it may go on.
+    func wakeAll() {
         for parking in waiting.withLock({ Array($0.values) }) { parking.wake() }
     }
 

@@ -10,6 +10,8 @@ package struct HTTPSettings: Sendable {
     /// Further names that `Host` and `Origin` may give, without a port, in lower case. `localhost`, the loopback
     /// addresses and the bound address are ours anyway.
     package var hostNames: Set<String> = []
+    /// Whether requests must bring a token; without one, everybody who can connect is an admin.
+    package var needsToken = false
     /// The product's version, as `Server` and `/v1/version` say it.
     package var version = "0"
     /// Request line and header fields, bytes.

@@ -78,6 +78,8 @@ package struct ChangeEntry: Sendable {
     package let who: String
     /// Why, in the client's words.
     package let comment: String?
+    /// The id of the request that asked, also in the log; nil: no request did. No part of the digest.
+    package let requestID: String?
     /// What it does, in order; each object at most once.
     package let effects: [Effect]
     /// What network managers are told of it.
@@ -85,9 +87,10 @@ package struct ChangeEntry: Sendable {
 
     /// An entry of its parts.
     package init(
-        revision: Revision, at: WallTime, who: String, comment: String?, effects: [Effect], events: [EventDraft]
+        revision: Revision, at: WallTime, who: String, comment: String?, requestID: String? = nil, effects: [Effect],
+        events: [EventDraft]
     ) {
-        (self.revision, self.at, self.who) = (revision, at, who)
+        (self.revision, self.at, self.who, self.requestID) = (revision, at, who, requestID)
         (self.comment, self.effects, self.events) = (comment, effects, events)
     }
 }

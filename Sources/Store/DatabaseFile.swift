@@ -82,7 +82,9 @@ struct DatabaseFile {
             throw StoreError(.unusable, "\(path) is a database of another program; choose another --database")
         }
         if try Schema.migrator.hasBeenSuperseded(db) {
-            let last = try String.fetchOne(db, sql: "SELECT max(identifier) FROM grdb_migrations") ?? "?"
+            let last =
+                try String.fetchOne(db, sql: "SELECT identifier FROM grdb_migrations ORDER BY rowid DESC LIMIT 1")
+                ?? "?"
             throw StoreError(
                 .newerSchema,
                 "\(path) was written by a newer version of Tandem (schema \(last)); use that version, or another "

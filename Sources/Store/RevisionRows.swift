@@ -9,13 +9,14 @@ struct RevisionRows {
     let at: WallTime
     let who: String
     let comment: String?
+    let requestID: String?
     /// In the order of the paths' bytes.
     let effects: [EntryDigest.EffectLine]
     /// As it is stored.
     let digest: [UInt8]
 
     /// What `init` reads.
-    static let columns = "revision, epoch, at, who, comment, digest"
+    static let columns = "revision, epoch, at, who, comment, digest, request_id"
 
     init(_ db: Database, _ row: Row) throws {
         revision = Revision(try row.integer(0))
@@ -24,6 +25,7 @@ struct RevisionRows {
         who = try row.text(3)
         comment = try row.textOrNull(4)
         digest = try row.bytes(5)
+        requestID = try row.textOrNull(6)
         effects = try (Self.effects(db, of: revision, in: .objects) + Self.effects(db, of: revision, in: .routes))
             .map { (path: $0.path.text, effect: $0) }
             .sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }.map(\.effect)

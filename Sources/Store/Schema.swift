@@ -12,6 +12,7 @@ enum Schema {
         migrator.registerMigration("v1") { db in try db.execute(sql: v1) }
         migrator.registerMigration("webhooks") { db in try db.execute(sql: webhooks) }
         migrator.registerMigration("answers") { db in try db.execute(sql: answers) }
+        migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
         return migrator
     }()
 

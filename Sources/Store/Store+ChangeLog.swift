@@ -98,12 +98,13 @@ extension Store: ChangeLog {
         let putCount = lines.count { $0.body != nil }
         try db.cachedStatement(
             sql: """
-                INSERT INTO revisions (revision, epoch, at, who, comment, put_count, delete_count, digest)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO revisions
+                    (revision, epoch, at, who, comment, put_count, delete_count, digest, request_id)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
             entry.revision.number, base.epoch, entry.at.milliseconds, entry.who, entry.comment, putCount,
-            lines.count - putCount, DatabaseValue(bytes: digest),
+            lines.count - putCount, DatabaseValue(bytes: digest), entry.requestID,
         ])
         for line in lines { try write(line, at: entry.revision, db) }
         return Position(epoch: base.epoch, revision: entry.revision, digest: digest)

@@ -72,8 +72,8 @@ extension Store {
                         createdAt: line.createdAt)
                 }
                 return ChangeEntry(
-                    revision: rows.revision, at: rows.at, who: rows.who, comment: rows.comment, effects: effects,
-                    events: [])
+                    revision: rows.revision, at: rows.at, who: rows.who, comment: rows.comment,
+                    requestID: rows.requestID, effects: effects, events: [])
             }
         }
     }

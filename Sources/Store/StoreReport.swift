@@ -51,7 +51,8 @@ private struct Examination {
         }
         findings += try chainFindings()
         return StoreReport(
-            schema: try String.fetchOne(db, sql: "SELECT max(identifier) FROM grdb_migrations") ?? "none",
+            schema: try String.fetchOne(db, sql: "SELECT identifier FROM grdb_migrations ORDER BY rowid DESC LIMIT 1")
+                ?? "none",
             node: try Schema.node(db), position: try Store.position(db),
             objectCount: try count("objects WHERE until_revision IS NULL"),
             routeCount: try count("routes WHERE until_revision IS NULL"), eventCount: try count("events"),

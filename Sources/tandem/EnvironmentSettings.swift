@@ -2,9 +2,10 @@
 enum EnvironmentSettings {
     private static let flags = [
         "database", "api", "proxy", "redirect", "advertise", "workers", "log-level", "log-format",
+        "admin-token-file",
     ]
     /// Flags of the contract that this version does not have: refused, so that nobody believes them to be in force.
-    private static let absentFlags = ["admin-token-file", "api-certificate", "api-key"]
+    private static let absentFlags = ["api-certificate", "api-key"]
     /// Commands of the contract that this version does not have.
     private static let absentCommands = ["backup", "restore"]
 

@@ -1,3 +1,4 @@
+import Addressing
 import ArgumentParser
 import Logging
 import SignallingIO
@@ -41,11 +42,23 @@ struct ServeCommand: ParsableCommand {
         transform: ServeCommand.workerCount(setting:))
     var workers: Int?
     @Option(
+        help: ArgumentHelp(
+            "A file that holds the admin's token and that only its owner can read: requests then need a token. Without "
+                + "it the API listens on loopback addresses only, and needs none.", valueName: "file"))
+    var adminTokenFile: String?
+    @Option(
         help: ArgumentHelp("The least that is logged: \(logLevels). (default: info)", valueName: "level"),
         transform: ServeCommand.logLevel(setting:))
     var logLevel = Logger.Level.info
     @Option(help: ArgumentHelp("How the log is written, on standard error.", valueName: "format"))
     var logFormat = LogFormat.text
+
+    func validate() throws {
+        guard api.address.address.isLoopback || adminTokenFile != nil else {
+            throw ValidationError(
+                "--api \(api): an API that others can reach needs --admin-token-file; or use a loopback address")
+        }
+    }
 
     func run() throws {
         LineLogHandler.bootstrap(level: logLevel, format: logFormat)
@@ -53,7 +66,7 @@ struct ServeCommand: ParsableCommand {
             databasePath: database, api: api.address,
             proxies: proxy.isEmpty ? [.standardProxy] : proxy,
             redirects: redirect.isEmpty ? [.standardRedirect] : redirect,
-            advertise: advertise?.address, workerCount: workers)
+            advertise: advertise?.address, workerCount: workers, adminTokenFile: adminTokenFile)
         try Server.run(settings)
     }
 

@@ -21,6 +21,7 @@ struct ServerSettings: Sendable {
     let redirects: [SIPAddress]
     let advertise: IPAddress?
     let workerCount: Int?
+    let adminTokenFile: String?
 
     /// What is advertised is of one protocol, and means nothing on a listener of the other.
     func listener(
@@ -47,13 +48,14 @@ final class Server: Sendable {
     private let outgoing: HTTPClient
     private let sweeper: Sweeper
     private let phase: Phase
+    private let settings: ServerSettings
 
     /// Serves until SIGTERM or SIGINT, drains and returns.
     static func run(_ settings: ServerSettings) throws {
         let signals = Signals()  // before any thread begins, so that all of them leave signals to this one
         let server = try Server(settings)
         try server.start()
-        signals.wait { server.log.notice("nothing to reopen: the log goes to standard error, no certificate is used") }
+        signals.wait { server.reopen() }
         server.drain(signals)
         server.stop()
     }
@@ -61,9 +63,13 @@ final class Server: Sendable {
     /// Opens and binds everything; nothing is answered before `start`.
     private init(_ settings: ServerSettings) throws {
         let log = self.log
+        self.settings = settings
+        let adminToken = try settings.adminTokenFile.map { (path) throws(Failure) in try AdminTokenFile.token(in: path)
+        }
         do {
             store = try Store(path: settings.databasePath, node: "local", at: clock.wallTime)
             controlPlane = try ControlPlane(store: store, changeLog: nil, clock: clock)
+            controlPlane.tokens.setFileToken(adminToken)
             let networkManager = controlPlane.networkManager
             networkManager.onChange { Self.write($0, to: log) }
             var signalling = DataPlaneSettings(
@@ -89,6 +95,7 @@ final class Server: Sendable {
         surroundings.log = { level, message, fields in Self.write(level, message, fields, to: log) }
         var api = HTTPSettings(address: settings.api.address, port: settings.api.port)
         api.version = Tandem.version
+        api.needsToken = settings.adminTokenFile != nil
         outgoing = HTTPClient(userAgent: "Tandem/\(Tandem.version)", clock: clock)
         http = HTTPServer(settings: api, controlPlane: controlPlane, clock: clock, surroundings: surroundings)
     }
@@ -143,15 +150,32 @@ final class Server: Sendable {
         for listener in dataPlane.listeners {
             log.info("listening", metadata: ["role": "\(listener.role.rawValue)", "address": "\(listener.bound)"])
         }
-        log.notice(
-            "no token is asked for on this loopback address: whoever has an account on this machine can change routing",
-            metadata: ["address": "\(api)"])
+        if !settings.api.address.isLoopback {
+            log.warning("the API is served without TLS: tokens can be read on the way", metadata: ["address": "\(api)"])
+        }
+        if settings.adminTokenFile == nil {
+            log.notice(
+                "no token is asked for on this loopback address: all who can log in here can change routing",
+                metadata: ["address": "\(api)"])
+        }
         log.info(
             "serving",
             metadata: [
                 "version": "\(Tandem.version)", "revision": "\(controlPlane.revision)",
                 "workers": "\(dataPlane.workerCount)",
             ])
+    }
+
+    /// SIGHUP: reads again what may have been replaced. What can't be read stays as it was.
+    private func reopen() {
+        log.notice("nothing to reopen of the log: it goes to standard error")
+        guard let path = settings.adminTokenFile else { return }
+        do throws(Failure) {
+            controlPlane.tokens.setFileToken(try AdminTokenFile.token(in: path))
+            log.notice("the admin's token is read again", metadata: ["file": "\(path)"])
+        } catch {
+            log.error("the admin's token stays as it was", metadata: ["reason": "\(error.line)"])
+        }
     }
 
     /// Takes no new calls and waits for those that still look for a gateway or ring, for `drainLimit` or until told

@@ -59,6 +59,12 @@ final class APIFixture: Sendable {
         controlPlane.beginDeliveries(post: { [outgoing] in outgoing.post($0, whenDone: $1) })
     }
 
+    /// All changes of the routing data, as the database holds them.
+    func entries() throws -> [ChangeEntry] { try store.entries(after: Revision(0), limit: 1000) }
+
+    /// What else was changed by whom.
+    func audit() throws -> [AuditEntry] { try store.auditEntries(after: 0, limit: 1000).map(\.entry) }
+
     func client() throws -> RawClient { try RawClient(port: port) }
 
     /// One request on a connection of its own.
