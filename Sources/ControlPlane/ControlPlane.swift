@@ -32,6 +32,7 @@ package final class ControlPlane: Sendable {
     let webhooks: WebhookDesk
     /// Requests that may come again and are under way: by path and key.
     let requestsUnderWay = Mutex<Set<[String]>>([])
+    let isBackingUp = Atomic(false)
     private let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
 

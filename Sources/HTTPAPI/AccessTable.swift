@@ -24,7 +24,7 @@ enum AccessTable {
     }()
 
     private static let free = [
-        "GET /", "GET /livez", "GET /readyz", "GET /openapi.yaml", "GET /problems", "GET /problems/{name}",
+        "GET /", "GET /livez", "GET /readyz", "GET /openapi.yaml", "GET /problems/{name}",
     ]
 
     /// Templates of `GET`.

@@ -1,3 +1,5 @@
+import Addressing
+import CMicrohttpd
 import Glibc
 import Synchronization
 import Time
@@ -12,24 +14,53 @@ final class ConnectionWatch: Sendable {
         var lateAnswer: [UInt8]?
         /// The client is to send something: when it has closed its side, it never will.
         var isClientsTurn = true
+        /// Since when the client keeps us waiting; nil: it does not.
+        var waitingSince: Instant?
+        var isShut = false
         var whenGone: (@Sendable () -> Void)?
     }
 
+    /// Where the client is.
+    let address: IPAddress?
+    /// Nothing can be said past libmicrohttpd, and what waits to be read may be the end of the encrypted stream.
+    private let isTLS: Bool
     private let state: Mutex<State>
 
-    init(descriptor: Int32, deadline: Instant, lateAnswer: [UInt8]) {
-        state = Mutex(State(descriptor: descriptor < 0 ? nil : descriptor, deadline: deadline, lateAnswer: lateAnswer))
+    init(descriptor: Int32, address: IPAddress?, isTLS: Bool) {
+        (self.address, self.isTLS) = (address, isTLS)
+        state = Mutex(State(descriptor: descriptor < 0 ? nil : descriptor))
     }
 
-    /// Until when the client must have done what is due.
+    /// How long the client may take for what is due.
     ///
     /// - Parameter lateAnswer: what is sent before the connection is shut down; nil when something was sent already.
-    func expect(by deadline: Instant, orElse lateAnswer: [UInt8]?, isClientsTurn: Bool = true) {
-        state.withLock { ($0.deadline, $0.lateAnswer, $0.isClientsTurn) = (deadline, lateAnswer, isClientsTurn) }
+    func expect(
+        within limit: Duration, from now: Instant, orElse lateAnswer: [UInt8]?, isClientsTurn: Bool = true
+    ) {
+        state.withLock { state in
+            (state.deadline, state.lateAnswer, state.isClientsTurn) = (now + limit, lateAnswer, isClientsTurn)
+            state.waitingSince = now
+        }
     }
 
     /// Nothing is due.
-    func expectNothing() { state.withLock { ($0.deadline, $0.lateAnswer, $0.isClientsTurn) = (nil, nil, false) } }
+    func expectNothing() {
+        state.withLock { state in
+            (state.deadline, state.lateAnswer, state.isClientsTurn) = (nil, nil, false)
+            state.waitingSince = nil
+        }
+    }
+
+    /// The client has done a part of what is due: it gets more time for the rest.
+    func extend(to deadline: Instant) {
+        state.withLock { if $0.deadline != nil { $0.deadline = deadline } }
+    }
+
+    /// Since when the client keeps us waiting; nil: it does not, or the connection is shut down.
+    var waitingSince: Instant? { state.withLock { $0.isShut ? nil : $0.waitingSince } }
+
+    /// True when we have shut the connection down: whatever of a request may still come is not to be carried out.
+    var isShut: Bool { state.withLock { $0.isShut } }
 
     /// Calls `body`, from any thread, when the client has closed its side; nil: nobody wants to know any more.
     func whenGone(_ body: (@Sendable () -> Void)?) { state.withLock { $0.whenGone = body } }
@@ -37,51 +68,53 @@ final class ConnectionWatch: Sendable {
     /// The socket is about to be closed: its number may soon be another's.
     func end() { state.withLock { ($0.descriptor, $0.whenGone) = (nil, nil) } }
 
-    /// Shuts the connection down when its time is up; libmicrohttpd sees that and closes it.
-    func check(_ now: Instant) {
-        let whenGone = state.withLock { state -> (@Sendable () -> Void)? in
-            guard let descriptor = state.descriptor else { return nil }
-            if let deadline = state.deadline, deadline <= now {
-                if let answer = state.lateAnswer {
-                    _ = send(descriptor, answer, answer.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
-                }
-                shutdown(descriptor, Int32(SHUT_RDWR))
-                state.deadline = nil
+    /// Shuts the connection down; libmicrohttpd sees that and closes it.
+    ///
+    /// - Parameter answer: what the client is told, where nothing else was sent for its request.
+    func shut(saying answer: [UInt8]) {
+        state.withLock { state in
+            guard let descriptor = state.descriptor, !state.isShut else { return }
+            shut(&state, descriptor, saying: state.lateAnswer == nil ? nil : answer)
+        }
+    }
+
+    /// Shuts the connection down when its time is up; true when it did.
+    func check(_ now: Instant) -> Bool {
+        let (isLate, whenGone) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
+            guard let descriptor = state.descriptor else { return (false, nil) }
+            var isLate = false
+            if let deadline = state.deadline, deadline <= now, !state.isShut {
+                shut(&state, descriptor, saying: state.lateAnswer)
+                isLate = true
             }
-            guard state.isClientsTurn || state.whenGone != nil, Self.isGone(descriptor) else { return nil }
+            guard state.isClientsTurn || state.whenGone != nil, isGone(descriptor) else { return (isLate, nil) }
             if state.isClientsTurn {
                 shutdown(descriptor, Int32(SHUT_RDWR))
                 state.isClientsTurn = false
             }
             defer { state.whenGone = nil }
-            return state.whenGone
+            return (isLate, state.whenGone)
         }
         whenGone?()
+        return isLate
+    }
+
+    private func shut(_ state: inout State, _ descriptor: Int32, saying answer: [UInt8]?) {
+        if let answer, !isTLS {
+            _ = send(descriptor, answer, answer.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+        }
+        shutdown(descriptor, Int32(SHUT_RDWR))
+        (state.isShut, state.deadline) = (true, nil)
     }
 
     /// True when there is nothing more to read and the other side has closed, or the connection is broken.
-    private static func isGone(_ descriptor: Int32) -> Bool {
+    private func isGone(_ descriptor: Int32) -> Bool {
+        guard !isTLS else {
+            var poll = pollfd(fd: descriptor, events: Int16(tandem_http_poll_hang_up()), revents: 0)
+            return Glibc.poll(&poll, 1, 0) > 0 && poll.revents != 0
+        }
         var byte: UInt8 = 0
         let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
         return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)
-    }
-}
-
-/// The watches of all open connections.
-final class ConnectionWatches: Sendable {
-    private let open = Mutex<[ObjectIdentifier: ConnectionWatch]>([:])
-
-    /// A connection has come.
-    func insert(_ watch: ConnectionWatch) { open.withLock { $0[ObjectIdentifier(watch)] = watch } }
-
-    /// It has gone.
-    func remove(_ watch: ConnectionWatch) {
-        watch.end()
-        open.withLock { $0[ObjectIdentifier(watch)] = nil }
-    }
-
-    /// Ends those that are too slow.
-    func check(_ now: Instant) {
-        for watch in open.withLock({ Array($0.values) }) { watch.check(now) }
     }
 }

@@ -30,7 +30,12 @@ extension Endpoint {
             guard let kind = ProblemKind(rawValue: request.path("name")) else {
                 throw HTTPProblem(.notFound, "there is no problem of that name")
             }
-            return .answer(page(kind.rawValue, ["\(kind.status): \(kind.title).", kind.explanation]))
+            // A browser names HTML; whoever takes anything gets JSON.
+            let headers = request.headers
+            let wantsHTML =
+                headers.accept != nil && headers.quality(of: "text/html") > headers.quality(of: "application/json")
+            let document = ProblemPage(kind: kind)
+            return .answer(wantsHTML ? document.html : document.json)
         },
         Endpoint(.get, "/", form: .text) { _, _ throws(HTTPProblem) in .answer(OverviewPage.answer()) },
     ]

@@ -10,6 +10,8 @@ struct HTTPAnswer: Sendable {
     var body: [UInt8]
     /// The revision of the routing data that the answer reflects; nil: the present one.
     var revision: Int64?
+    /// A body that is read from a file instead.
+    var file: FileBody?
     /// No cache on the way may keep it.
     var isPrivate = false
 

@@ -13,10 +13,12 @@ enum HTTPDaemon {
         options.listening_socket = listeningSocket
         // The pool of a connection holds what was received, the parsed fields and what is to be sent.
         options.connection_memory_bytes = max(settings.headerLimitBytes, 4096) * 3
-        options.connection_limit = settings.connectionLimitCount
-        options.connections_per_address_limit = settings.connectionsPerAddressLimitCount
+        // The limits are kept by `ConnectionWatches`, which says so to those that it turns away; until they have been
+        // closed they are here too.
+        options.connection_limit = settings.connectionLimitCount &+ 256
         // Silence may last as long as a body may take; what is due earlier is seen to by `ConnectionWatch`.
         options.idle_timeout_seconds = UInt32(clamping: settings.bodyTimeout.milliseconds / 1000 + 5)
+        options.identity = settings.tlsIdentity == nil ? nil : TLSIdentities.retrieve
         options.closure = Unmanaged.passUnretained(service).toOpaque()
         options.connected = { closure, connection, context, code in
             guard let closure, let connection, let context else { return }
@@ -64,11 +66,10 @@ enum HTTPDaemon {
         }
         let watch = ConnectionWatch(
             descriptor: tandem_http_socket(connection),
-            deadline: service.clock.now + .seconds(Int64(service.settings.headersTimeoutSeconds)),
-            lateAnswer: HTTPExchange.tooSlow(
-                "header", requestID: service.nextRequestID(), version: service.settings.version))
-        service.connections.insert(watch)
+            address: tandem_http_client_address(connection).flatMap { SocketAddress.read($0)?.0 },
+            isTLS: service.settings.tlsIdentity != nil)
         context.pointee = Unmanaged.passRetained(watch).toOpaque()
+        service.admit(watch)
     }
 
     /// One call of libmicrohttpd: first for the headers, then for each piece of the body, then for the whole request
@@ -77,6 +78,7 @@ enum HTTPDaemon {
         _ exchange: HTTPExchange, _ connection: OpaquePointer, _ method: UnsafePointer<CChar>,
         _ version: UnsafePointer<CChar>, _ piece: UnsafePointer<CChar>?, _ pieceBytes: UnsafeMutablePointer<Int>
     ) -> Bool {
+        guard !exchange.isTurnedAway else { return false }
         if !exchange.hasHeaders {
             return exchange.receiveHeaders(
                 connection, method: String(cString: method), version: String(cString: version))
@@ -116,6 +118,44 @@ enum HTTPDaemon {
                 Unmanaged<StreamSource>.fromOpaque(closure).release()
             })
         return queue(response, status: 200, headers: headers + [("Content-Type", "text/event-stream")], connection)
+    }
+
+    /// Sends a file piece by piece, to a client that reads fast enough.
+    static func queue(
+        _ source: FileSource, status: UInt32, headers: [(name: String, value: String)], _ connection: OpaquePointer
+    ) -> Bool {
+        let response = MHD_create_response_from_callback(
+            UInt64(max(0, source.file.byteCount)), FileBody.pieceBytes,
+            { closure, offset, buffer, limitBytes in
+                guard let closure, let buffer else { return tandem_http_end_with_error() }
+                return Unmanaged<FileSource>.fromOpaque(closure).takeUnretainedValue()
+                    .read(at: offset, into: buffer, limitBytes: limitBytes)
+            }, Unmanaged.passRetained(source).toOpaque(),
+            { closure in
+                guard let closure else { return }
+                Unmanaged<FileSource>.fromOpaque(closure).release()
+            })
+        return queue(response, status: status, headers: headers, connection)
+    }
+
+    /// What the callback of a file works on.
+    final class FileSource {
+        let file: FileBody
+        private let watch: ConnectionWatch?
+        private let firstDeadline: Instant
+
+        init(_ file: FileBody, _ watch: ConnectionWatch?, timeout: Duration, clock: any TimeSource) {
+            (self.file, self.watch, firstDeadline) = (file, watch, clock.now + timeout)
+        }
+
+        func read(at offset: UInt64, into buffer: UnsafeMutablePointer<CChar>, limitBytes: Int) -> Int {
+            guard let count = file.read(at: offset, into: buffer, limitBytes: limitBytes) else {
+                return tandem_http_end_with_error()
+            }
+            let seconds = Int64(clamping: offset) / FileBody.leastBytesPerSecond
+            watch?.extend(to: firstDeadline + .seconds(seconds))
+            return count
+        }
     }
 
     private static func queue(

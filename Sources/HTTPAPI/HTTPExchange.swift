@@ -32,6 +32,9 @@ final class HTTPExchange {
         startedAt = service.clock.now
     }
 
+    /// True when the connection is shut down: the client was told so, and nothing more is done for it.
+    var isTurnedAway: Bool { watch?.isShut ?? false }
+
     /// True behind `receiveHeaders`.
     var hasHeaders: Bool {
         if case .begun = stage { return false }
@@ -46,7 +49,10 @@ final class HTTPExchange {
         do { try checkHeaders(connection, version: version) } catch { refused = answer(to: error) }
         let hasBody = headers.announcesBody
         if hasBody {
-            watch?.expect(by: service.clock.now + service.settings.bodyTimeout, orElse: tooSlow("body"))
+            let late = service.slow("body", setting: "--api-body-timeout-s")
+            watch?.expect(
+                within: service.settings.bodyTimeout, from: service.clock.now,
+                orElse: service.rawAnswer(late, requestID: id))
         } else {
             watch?.expectNothing()
         }
@@ -127,7 +133,8 @@ final class HTTPExchange {
         stage = .answered
         let now = service.clock.now
         watch?.whenGone(nil)
-        watch?.expect(by: now + .seconds(Int64(service.settings.headersTimeoutSeconds) * 2), orElse: nil)
+        watch?.expect(
+            within: .seconds(Int64(service.settings.headersTimeoutSeconds) * 2), from: now, orElse: nil)
         service.counters.count(method: method, status: status, duration: now - startedAt)
         // Who tries to change routing is worth a line, and each change costs a write to the disk anyway; reads come by
         // the thousand, and /metrics counts them.
@@ -151,22 +158,10 @@ final class HTTPExchange {
         return discardedBytes <= discardLimitBytes
     }
 
-    /// What is sent before the connection of a slow client is shut down: nothing was sent for this request so far.
-    private func tooSlow(_ what: String) -> [UInt8] {
-        Self.tooSlow(what, requestID: id, version: service.settings.version)
-    }
-
-    /// A whole answer 408 that says what did not come in time.
-    static func tooSlow(_ what: String, requestID: String, version: String) -> [UInt8] {
-        let answer = HTTPProblem(.tooSlow, "the \(what) took too long to arrive").answer(requestID: requestID)
-        let head =
-            "HTTP/1.1 408 Request Timeout\r\nServer: Tandem/\(version)\r\nConnection: close\r\n"
-            + "Content-Type: application/problem+json\r\nContent-Length: \(answer.body.count)\r\n\r\n"
-        return Array(head.utf8) + answer.body
-    }
-
     private var tooLarge: HTTPProblem {
-        HTTPProblem(.tooLarge, "the body is larger than the limit of \(service.settings.bodyLimitBytes) bytes")
+        HTTPProblem(
+            .tooLarge,
+            "the body is larger than the limit of \(service.settings.bodyLimitBytes) bytes (--api-body-limit-bytes)")
     }
 
     private func checkHeaders(_ connection: OpaquePointer, version: String) throws(Route.Failure) {
@@ -174,7 +169,9 @@ final class HTTPExchange {
             let limit = service.settings.headerLimitBytes
             guard tandem_http_header_bytes(connection) <= limit else {
                 throw HTTPProblem(
-                    .headersTooLarge, "request line and header fields are larger than the limit of \(limit) bytes")
+                    .headersTooLarge,
+                    "request line and header fields are larger than the limit of \(limit) bytes "
+                        + "(--api-header-limit-bytes)")
             }
             try headers.checkFraming(version: version)
             try service.hostGuard.check(headers)
@@ -240,7 +237,8 @@ final class HTTPExchange {
     private func begin(_ stream: EventStream, _ connection: OpaquePointer) throws(HTTPProblem) -> Bool {
         let limit = service.settings.eventStreamLimitCount
         guard service.counters.openStream(limitCount: limit) else {
-            var problem = HTTPProblem(.tooManyRequests, "the limit of \(limit) event streams is reached")
+            var problem = HTTPProblem(
+                .tooManyRequests, "the limit of \(limit) event streams is reached (--api-event-streams)")
             problem.headers = [("Retry-After", "5")]
             throw problem
         }
@@ -281,7 +279,13 @@ final class HTTPExchange {
     private func send(_ answer: HTTPAnswer, _ connection: OpaquePointer) -> Bool {
         status = answer.status
         // A client that does not read its answer is waited for as long as one that does not send its body.
-        watch?.expect(by: service.clock.now + service.settings.bodyTimeout, orElse: nil, isClientsTurn: false)
+        watch?.expect(
+            within: service.settings.bodyTimeout, from: service.clock.now, orElse: nil, isClientsTurn: false)
+        if let file = answer.file {
+            let source = HTTPDaemon.FileSource(file, watch, timeout: service.settings.bodyTimeout, clock: service.clock)
+            let headers = commonHeaders(answer.revision, isPrivate: answer.isPrivate) + answer.headers
+            return HTTPDaemon.queue(source, status: answer.status, headers: headers, connection)
+        }
         return HTTPDaemon.queue(
             answer, headers: commonHeaders(answer.revision, isPrivate: answer.isPrivate) + answer.headers, connection)
     }

@@ -70,6 +70,7 @@ enum ProblemKind: String, Sendable, CaseIterable {
     case tooLarge = "too-large"
     case unsupportedMediaType = "unsupported-media-type"
     case invalid
+    case testFailed = "test-failed"
     case tooManyRequests = "too-many-requests"
     case headersTooLarge = "headers-too-large"
     case internalError = "internal"
@@ -110,7 +111,7 @@ enum ProblemKind: String, Sendable, CaseIterable {
         case .stale: 412
         case .tooLarge: 413
         case .unsupportedMediaType: 415
-        case .invalid: 422
+        case .invalid, .testFailed: 422
         case .tooManyRequests: 429
         case .headersTooLarge: 431
         case .internalError: 500
@@ -135,6 +136,7 @@ enum ProblemKind: String, Sendable, CaseIterable {
         case .tooLarge: "The body is too large"
         case .unsupportedMediaType: "The body's type is not taken here"
         case .invalid: "A rule is broken"
+        case .testFailed: "A stored routing test would fail"
         case .tooManyRequests: "Too many at once"
         case .headersTooLarge: "The request line and header fields are too large"
         case .internalError: "A defect of Tandem"
@@ -168,6 +170,8 @@ enum ProblemKind: String, Sendable, CaseIterable {
         case .unsupportedMediaType: "detail names the types that are taken."
         case .invalid:
             "The body is well-formed, but breaks rules; errors lists all of them with what would be accepted."
+        case .testFailed:
+            "Nothing was changed: after this change a stored routing test would fail; detail and errors name it."
         case .tooManyRequests: "A limit of the server is reached; come again after Retry-After seconds."
         case .headersTooLarge: "detail names the limit, which is a setting of the server."
         case .internalError:

@@ -38,8 +38,12 @@ package final class HTTPServer: Sendable {
     /// Binds and serves on threads of its own. Throws one line that names the address.
     package func start() throws(HTTPServerError) {
         let settings = service.settings
-        let socket = try ListeningSocket(settings.address, port: settings.port, backlogCount: 128)
+        let socket = try ListeningSocket(settings.address, port: settings.port, backlogCount: 1024)
+        if let identity = settings.tlsIdentity {
+            TLSIdentities.show(identity, port: socket.address.port, at: service.clock.now)
+        }
         guard let daemon = HTTPDaemon.start(service, listeningSocket: socket.descriptor) else {
+            TLSIdentities.forget(port: socket.address.port)
             close(socket.descriptor)
             throw HTTPServerError("\(socket.address.hostPort): libmicrohttpd can't start")
         }
@@ -62,6 +66,14 @@ package final class HTTPServer: Sendable {
     /// What the server is bound to; nil while it does not listen.
     package var boundAddress: TransportAddress? { running.withLock { $0?.socket.address } }
 
+    /// Shows another certificate to those who connect from now on; connections that are open stay as they are. Only for
+    /// a server that was started with one.
+    package func show(_ identity: TLSIdentity) {
+        guard service.settings.tlsIdentity != nil, let port = boundAddress?.port else { return }
+        TLSIdentities.show(identity, port: port, at: service.clock.now)
+        service.shownIdentity.withLock { $0 = identity }
+    }
+
     /// Takes no more connections, ends streams, waits for changes that are under way, at most `stopTimeout`, and ends
     /// the threads. To be called before the control plane stops. A server that has stopped can't be started again.
     package func stop() {
@@ -82,6 +94,7 @@ package final class HTTPServer: Sendable {
             return
         }
         MHD_stop_daemon(running.daemon)
+        TLSIdentities.forget(port: running.socket.address.port)
         close(running.socket.descriptor)
     }
 

@@ -1,5 +1,7 @@
 import ControlPlane
 import JSON
+import Synchronization
+import Time
 
 extension HTTPService {
     /// All figures of the process in Prometheus' text form.
@@ -27,7 +29,14 @@ extension HTTPService {
                 value: gateway.isInService ? 1 : 0)
         }
         addWebhookFigures(to: &text)
+        if let identity = shownIdentity.withLock({ $0 }) {
+            text.gauge(
+                "tandem_http_certificate_expiry_timestamp_seconds",
+                "From when on clients refuse the API's certificate.",
+                value: Double(identity.expiresAt.milliseconds) / 1000)
+        }
         counters.add(to: &text)
+        connections.add(to: &text)
         text.gauge(
             "tandem_http_waiting_requests", "Requests that wait for the writer or for events, streams among them.",
             value: Double(waitingCount))

@@ -15,7 +15,9 @@ final class HTTPService: Sendable {
     let timekeeper: Timekeeper
     let hostGuard: HostGuard
     let counters = HTTPCounters()
-    let connections = ConnectionWatches()
+    let connections: ConnectionWatches
+    /// What clients are shown; nil: no TLS.
+    let shownIdentity: Mutex<TLSIdentity?>
     let refusalsLogged = LogBound(every: .seconds(1))
     private let phase = Atomic(Phase.running.rawValue)
     private let lastRequest = Atomic<UInt64>(0)
@@ -28,6 +30,10 @@ final class HTTPService: Sendable {
         _ clock: any TimeSource
     ) {
         (self.settings, self.surroundings, self.controlPlane) = (settings, surroundings, controlPlane)
+        shownIdentity = Mutex(settings.tlsIdentity)
+        connections = ConnectionWatches(
+            limits: ConnectionWatches.Limits(
+                total: Int(settings.connectionLimitCount), perAddress: Int(settings.connectionsPerAddressLimitCount)))
         (self.clock, timekeeper, hostGuard) = (clock, Timekeeper(clock: clock), HostGuard(settings))
     }
 

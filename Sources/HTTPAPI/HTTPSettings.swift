@@ -12,6 +12,8 @@ package struct HTTPSettings: Sendable {
     package var hostNames: Set<String> = []
     /// Whether requests must bring a token; without one, everybody who can connect is an admin.
     package var needsToken = false
+    /// What clients are shown; nil: no TLS.
+    package var tlsIdentity: TLSIdentity?
     /// The product's version, as `Server` and `/v1/version` say it.
     package var version = "0"
     /// Request line and header fields, bytes.

@@ -55,6 +55,17 @@ struct ListeningSocket {
 
 /// The kernel's form of addresses.
 enum SocketAddress {
+    /// The port that a socket is bound to; nil when it is none.
+    static func localPort(of descriptor: Int32) -> UInt16? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
+                getsockname(descriptor, name, &length) == 0 ? read(name)?.1 : nil
+            }
+        }
+    }
+
     /// The address and port in a `sockaddr`; nil for another family.
     static func read(_ name: UnsafePointer<sockaddr>) -> (IPAddress, UInt16)? {
         switch Int32(name.pointee.sa_family) {

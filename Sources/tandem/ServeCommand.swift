@@ -1,5 +1,6 @@
 import Addressing
 import ArgumentParser
+import HTTPAPI
 import Logging
 import SignallingIO
 
@@ -9,7 +10,7 @@ struct ServeCommand: ParsableCommand {
         commandName: "serve", abstract: "Serve the API, the SIP proxy and the SIP redirect server until SIGTERM.",
         discussion: """
             Every setting can also stand in the environment: --log-level is TANDEM_LOG_LEVEL. A flag wins. \
-            TANDEM_PROXY and TANDEM_REDIRECT may hold several addresses with commas between. Port 0 is any free \
+            TANDEM_PROXY, TANDEM_REDIRECT and TANDEM_API_NAME may hold several with commas between. Port 0 is any free \
             port: the lines 'listening' of the log name what was bound. SIGTERM lets calls under way find their \
             gateway, then ends.
             """)
@@ -47,6 +48,23 @@ struct ServeCommand: ParsableCommand {
                 + "it the API listens on loopback addresses only, and needs none.", valueName: "file"))
     var adminTokenFile: String?
     @Option(
+        help: ArgumentHelp(
+            "PEM: the API's certificate, then those that issued it. It is then served over TLS alone. Read again at "
+                + "SIGHUP.", valueName: "file"))
+    var apiCertificate: String?
+    @Option(
+        help: ArgumentHelp(
+            "PEM: the certificate's key, without a password, in a file that only its owner can read.", valueName: "file"
+        ))
+    var apiKey: String?
+    @Option(
+        help: ArgumentHelp(
+            "A further name by which clients reach the API, without a port: requests whose Host is none of ours are "
+                + "refused. May be given several times.", valueName: "host"))
+    var apiName: [String] = []
+    @OptionGroup(title: "Limits of the API")
+    var limits: APILimits
+    @Option(
         help: ArgumentHelp("The least that is logged: \(logLevels). (default: info)", valueName: "level"),
         transform: ServeCommand.logLevel(setting:))
     var logLevel = Logger.Level.info
@@ -54,19 +72,34 @@ struct ServeCommand: ParsableCommand {
     var logFormat = LogFormat.text
 
     func validate() throws {
+        guard (apiCertificate == nil) == (apiKey == nil) else {
+            throw ValidationError("--api-certificate and --api-key belong together: give both or none")
+        }
         guard api.address.address.isLoopback || adminTokenFile != nil else {
             throw ValidationError(
                 "--api \(api): an API that others can reach needs --admin-token-file; or use a loopback address")
         }
     }
 
+    /// Both files or none.
+    private var certificateFiles: CertificateFiles? {
+        guard let apiCertificate, let apiKey else { return nil }
+        return CertificateFiles(certificate: apiCertificate, key: apiKey)
+    }
+
     func run() throws {
         LineLogHandler.bootstrap(level: logLevel, format: logFormat)
+        var http = HTTPSettings(address: api.address.address, port: api.address.port)
+        http.version = Tandem.version
+        http.hostNames = Set(apiName.map { $0.lowercased() })
+        http.needsToken = adminTokenFile != nil
+        limits.apply(to: &http)
         let settings = ServerSettings(
-            databasePath: database, api: api.address,
+            databasePath: database, api: http,
             proxies: proxy.isEmpty ? [.standardProxy] : proxy,
             redirects: redirect.isEmpty ? [.standardRedirect] : redirect,
-            advertise: advertise?.address, workerCount: workers, adminTokenFile: adminTokenFile)
+            advertise: advertise?.address, workerCount: workers, adminTokenFile: adminTokenFile,
+            certificateFiles: certificateFiles)
         try Server.run(settings)
     }
 

@@ -16,12 +16,13 @@ import Time
 /// What `tandem serve` was asked for.
 struct ServerSettings: Sendable {
     let databasePath: String
-    let api: TransportAddress
+    let api: HTTPSettings
     let proxies: [SIPAddress]
     let redirects: [SIPAddress]
     let advertise: IPAddress?
     let workerCount: Int?
     let adminTokenFile: String?
+    let certificateFiles: CertificateFiles?
 
     /// What is advertised is of one protocol, and means nothing on a listener of the other.
     func listener(
@@ -66,6 +67,7 @@ final class Server: Sendable {
         self.settings = settings
         let adminToken = try settings.adminTokenFile.map { (path) throws(Failure) in try AdminTokenFile.token(in: path)
         }
+        let identity = try settings.certificateFiles.map { (files) throws(Failure) in try files.read() }
         do {
             store = try Store(path: settings.databasePath, node: "local", at: clock.wallTime)
             controlPlane = try ControlPlane(store: store, changeLog: nil, clock: clock)
@@ -93,11 +95,11 @@ final class Server: Sendable {
         surroundings.readiness = { phase.reasonsNotReady }
         surroundings.metrics = { [dataPlane] in ProcessMetrics.write(of: dataPlane, into: &$0) }
         surroundings.log = { level, message, fields in Self.write(level, message, fields, to: log) }
-        var api = HTTPSettings(address: settings.api.address, port: settings.api.port)
-        api.version = Tandem.version
-        api.needsToken = settings.adminTokenFile != nil
+        var api = settings.api
+        api.tlsIdentity = identity
         outgoing = HTTPClient(userAgent: "Tandem/\(Tandem.version)", clock: clock)
         http = HTTPServer(settings: api, controlPlane: controlPlane, clock: clock, surroundings: surroundings)
+        if let identity { noteEnd(of: identity) }
     }
 
     private static func write(_ change: StatusChange, to log: Logger) {
@@ -150,7 +152,7 @@ final class Server: Sendable {
         for listener in dataPlane.listeners {
             log.info("listening", metadata: ["role": "\(listener.role.rawValue)", "address": "\(listener.bound)"])
         }
-        if !settings.api.address.isLoopback {
+        if !settings.api.address.isLoopback, settings.certificateFiles == nil {
             log.warning("the API is served without TLS: tokens can be read on the way", metadata: ["address": "\(api)"])
         }
         if settings.adminTokenFile == nil {
@@ -169,13 +171,31 @@ final class Server: Sendable {
     /// SIGHUP: reads again what may have been replaced. What can't be read stays as it was.
     private func reopen() {
         log.notice("nothing to reopen of the log: it goes to standard error")
-        guard let path = settings.adminTokenFile else { return }
-        do throws(Failure) {
-            controlPlane.tokens.setFileToken(try AdminTokenFile.token(in: path))
-            log.notice("the admin's token is read again", metadata: ["file": "\(path)"])
-        } catch {
-            log.error("the admin's token stays as it was", metadata: ["reason": "\(error.line)"])
+        if let path = settings.adminTokenFile {
+            do throws(Failure) {
+                controlPlane.tokens.setFileToken(try AdminTokenFile.token(in: path))
+                log.notice("the admin's token is read again", metadata: ["file": "\(path)"])
+            } catch {
+                log.error("the admin's token stays as it was", metadata: ["reason": "\(error.line)"])
+            }
         }
+        guard let files = settings.certificateFiles else { return }
+        do throws(Failure) {
+            let identity = try files.read()
+            http.show(identity)
+            log.notice("the certificate is read again", metadata: ["file": "\(files.certificate)"])
+            noteEnd(of: identity)
+        } catch {
+            log.error("the certificate stays as it was", metadata: ["reason": "\(error.line)"])
+        }
+    }
+
+    private func noteEnd(of identity: TLSIdentity) {
+        let isPast = identity.expiresAt <= clock.wallTime
+        log.log(
+            level: isPast ? .error : .info,
+            isPast ? "the API's certificate has ended: clients refuse it" : "the API is served over TLS",
+            metadata: ["certificate_ends": "\(identity.expiresAt.rfc3339)"])
     }
 
     /// Takes no new calls and waits for those that still look for a gateway or ring, for `drainLimit` or until told

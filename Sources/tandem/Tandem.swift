@@ -15,12 +15,15 @@ struct Tandem: ParsableCommand {
         commandName: "tandem",
         abstract: "A REST-managed routing control plane for telephone calls, with its SIP proxy and redirect server.",
         version: version,
-        subcommands: [ServeCommand.self, CheckCommand.self, SimulateCommand.self, BenchCommand.self])
+        subcommands: [
+            ServeCommand.self, CheckCommand.self, BackupCommand.self, RestoreCommand.self, SimulateCommand.self,
+            BenchCommand.self,
+        ])
 
     /// Exit codes: 0 when all went well, 1 when the work failed, 2 when a setting is wrong.
     static func main() {
         do {
-            let arguments = try EnvironmentSettings.merged(
+            let arguments = EnvironmentSettings.merged(
                 Array(CommandLine.arguments.dropFirst()), environment: ProcessInfo.processInfo.environment)
             var command = try parseAsRoot(arguments)
             try command.run()

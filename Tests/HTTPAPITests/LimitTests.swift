@@ -141,6 +141,51 @@ struct LimitTests {
         #expect(try headers.response().status == 408)
     }
 
+    @Test func `connections from one address above the limit are 429, and the answer names the limit`() throws {
+        let api = try APIFixture { settings, _ in settings.connectionsPerAddressLimitCount = 3 }
+        let streams = try (0..<3).map { _ in
+            let stream = try api.client()
+            stream.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+            #expect(try stream.headers().status == 200)
+            return stream
+        }
+        let fourth = try api.client()
+        let refused = try fourth.response()
+        #expect(refused.status == 429 && refused["Retry-After"] == "1")
+        #expect(refused.text("detail")?.contains("3 connections from one address") == true)
+        #expect(fourth.isClosed(afterMilliseconds: 5000))
+        #expect(streams.count == 3)
+        let isLogged = api.log.all.contains { $0.contains("a connection was turned away") && $0.contains("address") }
+        #expect(isLogged)
+    }
+
+    @Test func `who dawdles makes room for who comes and asks`() throws {
+        let api = try APIFixture { settings, _ in settings.connectionsPerAddressLimitCount = 3 }
+        let slow = try (0..<3).map { _ in
+            let client = try api.client()
+            client.send("GET /livez HTTP/1.1\r\nHost: loc")
+            return client
+        }
+        var status = 0
+        for _ in 0..<10_000 where status != 200 {
+            do { status = try api.request("GET", "/livez").status } catch { continue }
+        }
+        #expect(status == 200)
+        #expect(try slow[0].response().status == 429, "the one that came first")
+    }
+
+    @Test func `no more event streams than the limit: 429 that names it`() throws {
+        let api = try APIFixture { settings, _ in settings.eventStreamLimitCount = 1 }
+        let stream = try api.client()
+        let request = "GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
+        stream.send(request)
+        #expect(try stream.headers().status == 200)
+        let second = try api.client()
+        second.send(request)
+        let refused = try second.response()
+        #expect(refused.status == 429 && refused.text("detail")?.contains("--api-event-streams") == true)
+    }
+
     @Test func `a client that is too slow with its headers is shut out although it is never silent`() throws {
         let api = try APIFixture { settings, _ in settings.headersTimeoutSeconds = 1 }
         let client = try api.client()

@@ -1,3 +1,4 @@
+import ControlPlane
 import JSON
 import Testing
 
@@ -31,11 +32,29 @@ struct SystemTests {
         let client = try api.client()
         for kind in ProblemKind.allCases {
             let page = try client.request("GET", "/problems/\(kind.rawValue)")
-            #expect(page.status == 200 && page.body.contains(kind.explanation))
+            #expect(page.status == 200 && page.text("explanation") == kind.explanation)
+            #expect(page.text("remedy")?.isEmpty == false && page.text("type") == "/problems/\(kind.rawValue)")
+            let example = page.json["example"]
+            #expect(example?["type"] == page.json["type"] && example?["status"] == .integer(Int64(kind.status)))
+            #expect(example?["detail"]?.text?.isEmpty == false && example?["title"] == .string(kind.title))
+            let accept = ["Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"]
+            let html = try client.request("GET", "/problems/\(kind.rawValue)", headers: accept)
+            #expect(html["Content-Type"]?.hasPrefix("text/html") == true && html.body.contains("<h2>Example</h2>"))
+            #expect(!html.body.contains("{{") && html.body.contains("/problems/\(kind.rawValue)"))
         }
         #expect(try client.request("GET", "/problems/other").status == 404)
         #expect(try client.request("GET", "/").body.contains("/openapi.yaml"))
         #expect(try client.request("GET", "/v1/version").text("version") == "1.2.3")
+    }
+
+    @Test func `every problem that the contract names is one of ours, and no other name is written anywhere`() {
+        let contract = [
+            "malformed", "unauthorised", "forbidden", "not-found", "method-not-allowed", "not-acceptable",
+            "unsupported-media-type", "in-use", "conflict", "stale", "too-large", "headers-too-large", "too-slow",
+            "invalid", "test-failed", "too-many-requests", "read-only", "no-quorum", "outcome-unknown", "internal",
+        ]
+        #expect(Set(contract).isSubset(of: Set(ProblemKind.allCases.map(\.rawValue))))
+        for problem in Refusal.Problem.allCases { #expect(ProblemKind(problem).rawValue == problem.rawValue) }
     }
 
     @Test func `the served document names exactly the methods and paths that are served`() throws {
