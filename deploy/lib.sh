@@ -9,7 +9,7 @@ toolchain_packages=(libcurl4 libedit2 libncurses6 libsqlite3-0 libxml2 tzdata)
 build_packages=(libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev pkg-config curl ca-certificates git binutils
     libstdc++-12-dev)
 # shellcheck disable=SC2034  # for those who source this
-test_packages=(sip-tester jq sqlite3 python3 python3-venv)
+test_packages=(sip-tester jq sqlite3 openssl python3 python3-venv)
 
 say() { printf 'tandem: %s\n' "$*"; }
 

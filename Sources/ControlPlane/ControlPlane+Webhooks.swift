@@ -8,9 +8,10 @@ extension ControlPlane {
     /// Takes a request in. `whenDone` is called once, from the writer's thread or the caller's, and must not block:
     /// with success only after it is on disk.
     package func submit(
-        _ request: WebhookRequest, whenDone: @escaping @Sendable (Result<WebhookResult, Refusal>) -> Void
+        _ request: WebhookRequest, by asker: TokenRegistry.Asker? = nil,
+        whenDone: @escaping @Sendable (Result<WebhookResult, Refusal>) -> Void
     ) {
-        guard webhooks.add(WebhookDesk.Waiting(request: request, whenDone: whenDone)) else { return }
+        guard webhooks.add(WebhookDesk.Waiting(request: request, asker: asker, whenDone: whenDone)) else { return }
         wakeWriter()
     }
 

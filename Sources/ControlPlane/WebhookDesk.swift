@@ -22,6 +22,8 @@ final class WebhookDesk: Sendable {
     /// One request and who waits for it.
     struct Waiting: Sendable {
         let request: WebhookRequest
+        /// Nil: nobody whom the audit would name.
+        var asker: TokenRegistry.Asker?
         let whenDone: @Sendable (Answer) -> Void
     }
 
@@ -139,8 +141,11 @@ final class WebhookDesk: Sendable {
             batch.events += report.events
         }
         for waiting in batch.waiting {
+            let effectCount = batch.effects.count
             do throws(Refusal) {
                 batch.answers.append(.success(try carryOut(waiting.request, in: &batch, at: time, revision: revision)))
+                guard let asker = waiting.asker, batch.effects.count > effectCount else { continue }
+                batch.effects.append(.audit(asker.entry(of: waiting.request, at: time)))
             } catch {
                 batch.answers.append(.failure(error))
             }
@@ -321,4 +326,18 @@ final class WebhookDesk: Sendable {
 
 extension Refusal {
     static func noWebhook(_ id: String) -> Refusal { Refusal(.notFound, "There is no webhooks/\(id).") }
+}
+
+extension TokenRegistry.Asker {
+    fileprivate func entry(of request: WebhookRequest, at time: WallTime) -> AuditEntry {
+        let action =
+            switch request {
+            case .put: "put"
+            case .patch: "patch"
+            case .delete: "delete"
+            case .replay: "replay"
+            }
+        return AuditEntry(
+            at: time, who: who, requestID: requestID, action: action, subject: "webhooks/\(request.id)")
+    }
 }

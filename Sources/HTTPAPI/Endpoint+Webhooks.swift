@@ -34,7 +34,7 @@ extension Endpoint {
         },
         Endpoint(.post, "/v1/webhooks/{id}/replay") { service, request throws(HTTPProblem) in
             let after = try request.after()
-            return service.pending(.replay(request.path("id"), after: after)) { result in
+            return service.pending(.replay(request.path("id"), after: after), by: request.asker) { result in
                 HTTPAnswer(202, json: .object(["after": .integer(after)]), revision: result.revision)
             }
         },
@@ -71,7 +71,7 @@ extension HTTPService {
     /// A change of a webhook: 201 and `Location` when it is new, 200, or 204 when it is gone.
     fileprivate func change(_ change: WebhookRequest, _ request: HTTPRequest) -> HTTPOutcome {
         let location = request.target.path
-        return pending(change) { result in
+        return pending(change, by: request.asker) { result in
             guard let view = result.view else { return HTTPAnswer(204, revision: result.revision) }
             let isNew = result.outcome == .created
             var answer = HTTPAnswer(isNew ? 201 : 200, json: view.body, revision: result.revision)
@@ -82,11 +82,12 @@ extension HTTPService {
     }
 
     fileprivate func pending(
-        _ request: WebhookRequest, answer: @escaping @Sendable (WebhookResult) -> HTTPAnswer
+        _ request: WebhookRequest, by asker: TokenRegistry.Asker,
+        answer: @escaping @Sendable (WebhookResult) -> HTTPAnswer
     ) -> HTTPOutcome {
         .change(
             PendingChange { controlPlane, whenDone in
-                controlPlane.submit(request) { whenDone($0.map(answer).mapError { HTTPProblem($0) }) }
+                controlPlane.submit(request, by: asker) { whenDone($0.map(answer).mapError { HTTPProblem($0) }) }
             })
     }
 

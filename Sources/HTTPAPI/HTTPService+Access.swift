@@ -42,7 +42,7 @@ extension HTTPService {
         case .expired(let id, let end): detail = "the token \(id.debugDescription) ended at \(end.rfc3339)"
         case .unknown: detail = "no such token: it was never given, or it was revoked"
         }
-        if let suppressedCount = refusalsLogged.isDue(at: clock.now) {
+        if let suppressedCount = refusedTokensLogged.isDue(at: clock.now) {
             log(
                 .warning, "a token was refused",
                 [

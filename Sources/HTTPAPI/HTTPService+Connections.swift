@@ -18,7 +18,7 @@ extension HTTPService {
         case .refused(let reached): (turnedAway, limit) = (watch, reached)
         }
         turnedAway.shut(saying: rawAnswer(problem(of: limit), requestID: nextRequestID()))
-        if let suppressedCount = refusalsLogged.isDue(at: now) {
+        if let suppressedCount = turnedAwayLogged.isDue(at: now) {
             let address = turnedAway.address.map { "\($0)" } ?? "unknown"
             log(
                 .warning, "a connection was turned away",

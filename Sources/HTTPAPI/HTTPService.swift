@@ -18,7 +18,8 @@ final class HTTPService: Sendable {
     let connections: ConnectionWatches
     /// What clients are shown; nil: no TLS.
     let shownIdentity: Mutex<TLSIdentity?>
-    let refusalsLogged = LogBound(every: .seconds(1))
+    let refusedTokensLogged = LogBound(every: .seconds(1))
+    let turnedAwayLogged = LogBound(every: .seconds(1))
     private let phase = Atomic(Phase.running.rawValue)
     private let lastRequest = Atomic<UInt64>(0)
     /// Tells the requests of one run from those of another.

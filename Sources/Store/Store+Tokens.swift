@@ -77,7 +77,8 @@ extension Store {
         }
     }
 
-    private static func append(_ entry: AuditEntry, _ db: Database) throws -> Int64 {
+    /// Writes an entry; part of a transaction. Returns its number.
+    static func append(_ entry: AuditEntry, _ db: Database) throws -> Int64 {
         try db.execute(
             sql: "INSERT INTO audit_entries (at, who, request_id, action, subject) VALUES (?, ?, ?, ?, ?)",
             arguments: [entry.at.milliseconds, entry.who, entry.requestID, entry.action, entry.subject])

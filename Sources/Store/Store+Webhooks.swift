@@ -64,6 +64,7 @@ extension Store {
     static func write(_ effect: WebhookEffect, _ db: Database) throws {
         switch effect {
         case .put(let webhook): try put(webhook, db)
+        case .audit(let entry): _ = try append(entry, db)
         case .delete(let id):
             try db.cachedStatement(sql: "DELETE FROM webhooks WHERE id = ?").execute(arguments: [id])
         case .progress(let id, let progress, let attempts):

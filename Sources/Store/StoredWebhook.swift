@@ -116,4 +116,6 @@ package enum WebhookEffect: Sendable {
     case delete(String)
     /// Notes how far it has got, and what was tried. Of a webhook that is gone: nothing.
     case progress(id: String, WebhookProgress, attempts: [WebhookAttempt])
+    /// Says in the audit who did what stands before it.
+    case audit(AuditEntry)
 }

@@ -194,6 +194,15 @@ struct AccessTests {
         let audit = try api.audit()
         #expect(audit.map(\.action) == ["put", "delete"] && audit.allSatisfy { $0.who == "admin-token-file" })
         #expect(audit.allSatisfy { $0.subject == "tokens/oss" && $0.requestID != nil })
+        let hook = "{\"url\":\"https://192.0.32.8/\",\"types\":[\"routing.changed\"]}"
+        #expect(try ask(api, "PUT", "/v1/webhooks/w", Self.adminToken, body: hook).status == 201)
+        #expect(try ask(api, "PUT", "/v1/webhooks/w", Self.adminToken, body: hook).status == 200, "and nothing new")
+        #expect(try ask(api, "DELETE", "/v1/webhooks/w", Self.adminToken).status == 204)
+        let later = try api.audit().dropFirst(2)
+        #expect(
+            later.map { "\($0.action) \($0.subject) \($0.who)" } == [
+                "put webhooks/w admin-token-file", "delete webhooks/w admin-token-file",
+            ])
         let events = try ask(api, "GET", "/v1/events?types=routing.changed", Self.adminToken).body
         #expect(events.contains("\"who\":\"oss\""))
     }

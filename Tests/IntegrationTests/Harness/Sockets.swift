@@ -159,6 +159,11 @@ final class HTTPConnection {
             guard count > 0 else { throw lastError("send") }
             rest = rest.dropFirst(count)
         }
+        return try answer()
+    }
+
+    /// The next answer, asked for or not.
+    func answer() throws -> CurlAnswer {
         let head = String(decoding: try take(through: Array("\r\n\r\n".utf8)), as: UTF8.self)
         let answer = try CurlAnswer(printed: head)
         guard answer.headers["transfer-encoding"] == nil else { throw HarnessError("an answer in chunks: \(head)") }
