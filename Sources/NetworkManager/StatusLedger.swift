@@ -159,7 +159,7 @@ struct StatusLedger {
         case .probeNoResponse, .probeFailureResponse, .probeAnswered: StatusReporter.probe.rawValue
         case .timeValueReached: StatusReporter.clock.rawValue
         case .operatorWord: StatusReporter.operatorWord.rawValue
-        case .reported: "reported"
+        case .reported, .reportedNoResponse: StatusReporter.reported.rawValue
         }
     }
 

@@ -62,18 +62,8 @@ package enum ProbeVerdict: Equatable, Sendable {
     /// True when a final response says that the gateway is available: any but 408 and 503.
     package static func isAcknowledgement(_ status: Int) -> Bool { status != 408 && status != 503 }
 
-    /// True when an answer, to a probe or to a call that was under way, ends an out-of-service status: silence had
-    /// begun it. What the gateway said of itself lasts until its time value, and the operator's word as long as he
-    /// said.
-    package static func isOverruledByAnswer(_ status: StatusWord) -> Bool {
-        guard status.status == .outOfService else { return false }
-        switch status.cause {
-        case .failureResponse, .retryAfter, .operatorWord, .reported: return false
-        case .noResponse, .transportError, .probeNoResponse, .probeFailureResponse, .timeValueReached, .trialAnswered,
-            .probeAnswered, .callAnswered, nil:
-            return true
-        }
-    }
+    /// True when an answer ends an out-of-service status: silence or probes had begun it.
+    package static func isOverruledByAnswer(_ status: StatusWord) -> Bool { status.isOfSilence }
 
     /// Judges one probe.
     ///

@@ -10,12 +10,16 @@ package final class GatewayInformationTable: Sendable {
     /// How many gateways one process can hold.
     package static let slotLimitCount = 1 << 16
 
-    private let rows: Rows
+    let rows = TableRows()
+    let isStatusHeld = Atomic(false)
     /// Those that were found dead last.
     package let fallen = FallenGateways()
 
     /// A table in which every row is in-service and of generation 0.
-    package init() { rows = Rows(count: Self.slotLimitCount) }
+    package init() {}
+
+    /// Every row that was ever opened has an index below this.
+    package var rowLimit: Int { rows.limit }
 
     /// Counts of one gateway since its row was opened.
     package struct Counts: Equatable, Sendable {
@@ -33,15 +37,17 @@ package final class GatewayInformationTable: Sendable {
         package let lastProbeMicroseconds: UInt32
         /// Probes in a row that were not acknowledged.
         package let probeFailures: UInt32
+        /// Calls that the gateway has now.
+        package let liveCalls: UInt32
     }
 
     /// Makes the row a new gateway's: in-service, counts at zero, the next generation.
     ///
     /// Only the builder calls this, before the snapshot that names the slot is shown.
     package func open(_ index: UInt16) -> GatewaySlot {
-        let row = rows[index]
+        let row = rows.opened(index)
         let generation = StatusWord(bits: row.pointee.status.load(ordering: .acquiring)).generation &+ 1
-        reset(row)
+        row.pointee.reset(generation: generation)
         let word = StatusWord(.inService, cause: nil, timeValue: nil, changeCount: 0, generation: generation)
         row.pointee.status.store(word.bits, ordering: .releasing)
         return GatewaySlot(index: index, generation: generation)
@@ -70,7 +76,25 @@ package final class GatewayInformationTable: Sendable {
             lastProbeAt: probeAt == 0 ? nil : Instant(nanoseconds: probeAt),
             lastProbeStatus: UInt16(truncatingIfNeeded: probe >> 32),
             lastProbeMicroseconds: UInt32(truncatingIfNeeded: probe),
-            probeFailures: row.pointee.probeFailures.load(ordering: .relaxed))
+            probeFailures: row.pointee.probeFailures.load(ordering: .relaxed),
+            liveCalls: liveCalls(slot))
+    }
+
+    /// How long half of its first responses took at most, and 95 of a hundred: of the last thousand or so, each within
+    /// a quarter. Nil before the first.
+    package func responseTimes(of slot: GatewaySlot) -> (p50: Duration, p95: Duration)? {
+        rows[slot.index].pointee.responseTimes.percentiles
+    }
+
+    /// The word of the row with this index, whichever gateway has it.
+    package func word(at index: UInt16) -> StatusWord {
+        StatusWord(bits: rows[index].pointee.status.load(ordering: .acquiring))
+    }
+
+    /// When the status last changed, time value and cause included; nil when it never did.
+    package func lastChange(of slot: GatewaySlot) -> Instant? {
+        let at = rows[slot.index].pointee.changedAt.load(ordering: .relaxed)
+        return at == 0 || status(of: slot).generation != slot.generation ? nil : Instant(nanoseconds: at)
     }
 
     /// Out-of-service until `timeValue`. Nil when it is out already (its time value stays) or the gateway has gone.
@@ -95,12 +119,35 @@ package final class GatewayInformationTable: Sendable {
         }
     }
 
-    /// In-service when the time value is reached (the method, step 3). Nil when there is nothing to do.
-    package func recoverIfDue(_ slot: GatewaySlot, now: Instant) -> StatusTransition? {
-        guard status(of: slot).status == .outOfService else { return nil }
+    /// In-service when the time value is reached (the method, step 3). Nil when there is nothing to do, as with a
+    /// gateway that a trial call or a probe must put back.
+    package func recoverIfDue(
+        _ slot: GatewaySlot, recovery: RecoveryMode = .timed, now: Instant
+    ) -> StatusTransition? {
+        guard recovery == .timed, status(of: slot).status == .outOfService else { return nil }
         return change(slot, now, .clock, 0, ShortText()) { word in
             word.status == .outOfService && word.isUsable(at: now) ? (.inService, .timeValueReached, nil) : nil
         }
+    }
+
+    /// The operator's word: out-of-service until `timeValue`, nil: until he says otherwise; or in-service. Neither
+    /// calls nor probes nor reports overrule it before.
+    ///
+    /// Of a gateway that is out already, cause and time value are replaced: that is a change too, from out-of-service
+    /// to out-of-service. Nil when it changes nothing or the gateway has gone.
+    package func order(
+        _ slot: GatewaySlot, _ status: GatewayStatus, until timeValue: Instant? = nil, now: Instant
+    ) -> StatusTransition? {
+        let transition = change(slot, now, .operatorWord, 0, ShortText()) { word in
+            switch status {
+            case .inService: word.status == .outOfService ? (.inService, .operatorWord, nil) : nil
+            case .outOfService where word.isOrdered(until: timeValue): nil
+            case .outOfService: (.outOfService, .operatorWord, timeValue)
+            }
+        }
+        // He knows something that doubled holds and failed probes do not.
+        if let transition, transition.after.status == .inService { rows[slot.index].pointee.forgetFailures() }
+        return transition
     }
 
     // What is counted for a gateway that has gone is dropped: its successor in the row is not blamed, nor praised.
@@ -108,44 +155,21 @@ package final class GatewayInformationTable: Sendable {
     /// Counts an attempt that the gateway answered. It vetoes the probes that were missed before (API section 6).
     package func countAnswer(_ slot: GatewaySlot) {
         guard status(of: slot).generation == slot.generation else { return }
-        let row = rows[slot.index]
-        row.pointee.answered.wrappingAdd(1, ordering: .relaxed)
-        if row.pointee.consecutiveFailures.load(ordering: .relaxed) != 0 {
-            row.pointee.consecutiveFailures.store(0, ordering: .relaxed)
-        }
-        if row.pointee.probeFailures.load(ordering: .relaxed) != 0 {
-            row.pointee.probeFailures.store(0, ordering: .relaxed)
-        }
+        rows[slot.index].pointee.answered.wrappingAdd(1, ordering: .relaxed)
+        rows[slot.index].pointee.forgetFailures()
     }
 
     /// Counts an attempt in which the gateway failed.
     package func countFailure(_ slot: GatewaySlot) {
         guard status(of: slot).generation == slot.generation else { return }
-        let row = rows[slot.index]
-        row.pointee.failed.wrappingAdd(1, ordering: .relaxed)
-        row.pointee.consecutiveFailures.wrappingAdd(1, ordering: .relaxed)
+        rows[slot.index].pointee.failed.wrappingAdd(1, ordering: .relaxed)
+        rows[slot.index].pointee.consecutiveFailures.wrappingAdd(1, ordering: .relaxed)
     }
 
-    /// Notes a probe's end: `sipStatus` 0 when no answer came. Returns how many in a row were not acknowledged.
-    package func noteProbe(
-        _ slot: GatewaySlot, at now: Instant, sipStatus: UInt16, roundTrip: Duration, isAcknowledged: Bool
-    ) -> UInt32 {
-        guard status(of: slot).generation == slot.generation else { return 0 }
-        let row = rows[slot.index]
-        let microseconds = UInt64(clamping: roundTrip.nanoseconds / 1000)
-        row.pointee.lastProbeAt.store(now.nanoseconds, ordering: .relaxed)
-        row.pointee.lastProbe.store(UInt64(sipStatus) << 32 | min(microseconds, 0xFFFF_FFFF), ordering: .relaxed)
-        if isAcknowledged {
-            row.pointee.probeFailures.store(0, ordering: .relaxed)
-            return 0
-        }
-        return row.pointee.probeFailures.wrappingAdd(1, ordering: .relaxed).newValue
-    }
-
-    private typealias Change = (status: GatewayStatus, cause: StatusCause, timeValue: Instant?)
+    typealias Change = (status: GatewayStatus, cause: StatusCause, timeValue: Instant?)
 
     /// One compare-and-swap loop for every change: `decide` names the new status or refuses.
-    private func change(
+    func change(
         _ slot: GatewaySlot, _ now: Instant, _ reporter: StatusReporter, _ sipStatus: UInt16, _ callID: ShortText,
         _ decide: (StatusWord) -> Change?
     ) -> StatusTransition? {
@@ -158,6 +182,7 @@ package final class GatewayInformationTable: Sendable {
             let (exchanged, original) = row.pointee.status.compareExchange(
                 expected: word.bits, desired: after.bits, ordering: .acquiringAndReleasing)
             if exchanged {
+                row.pointee.noteChange(to: change.status, at: now)
                 return StatusTransition(
                     slot: slot, before: word, after: after, at: now, reporter: reporter, sipStatus: sipStatus,
                     callID: callID)
@@ -166,45 +191,13 @@ package final class GatewayInformationTable: Sendable {
         }
         return nil
     }
-
-    private func reset(_ row: UnsafePointer<Row>) {
-        row.pointee.answered.store(0, ordering: .relaxed)
-        row.pointee.failed.store(0, ordering: .relaxed)
-        row.pointee.consecutiveFailures.store(0, ordering: .relaxed)
-        row.pointee.probeFailures.store(0, ordering: .relaxed)
-        row.pointee.lastProbeAt.store(0, ordering: .relaxed)
-        row.pointee.lastProbe.store(0, ordering: .relaxed)
-    }
 }
 
-/// One gateway's words. 64 bytes: what one call changes of one gateway lies in one cache line.
-private struct Row: ~Copyable {
-    let status = Atomic<UInt64>(0)
-    let answered = Atomic<UInt64>(0)
-    let failed = Atomic<UInt64>(0)
-    let consecutiveFailures = Atomic<UInt32>(0)
-    let probeFailures = Atomic<UInt32>(0)
-    let lastProbeAt = Atomic<Int64>(0)
-    /// Status code in the high half, round trip in us in the low one.
-    let lastProbe = Atomic<UInt64>(0)
-    private let padding: (UInt64, UInt64) = (0, 0)
-}
-
-/// The rows at an address that stays; every index is a `UInt16`, so none lies outside.
-private struct Rows: ~Copyable, @unchecked Sendable {
-    private let base: UnsafeMutablePointer<Row>
-    private let count: Int
-
-    init(count: Int) {
-        self.count = count
-        base = .allocate(capacity: count)
-        for index in 0..<count { (base + index).initialize(to: Row()) }
+extension StatusWord {
+    /// True when the operator has said so already: a time that was shown on the wall clock comes back a little other.
+    fileprivate func isOrdered(until time: Instant?) -> Bool {
+        guard status == .outOfService, cause == .operatorWord else { return false }
+        guard let timeValue, let time else { return self.timeValue == nil && time == nil }
+        return timeValue - time <= .milliseconds(10) && time - timeValue <= .milliseconds(10)
     }
-
-    deinit {
-        base.deinitialize(count: count)
-        base.deallocate()
-    }
-
-    subscript(index: UInt16) -> UnsafePointer<Row> { UnsafePointer(base + Int(index)) }
 }

@@ -21,6 +21,8 @@ package enum StatusCause: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case noResponse = 1
     case transportError, failureResponse, retryAfter, probeNoResponse, probeFailureResponse
     case operatorWord, reported, timeValueReached, trialAnswered, probeAnswered, callAnswered
+    /// `reported` as well: what others saw was silence, which an answer ends.
+    case reportedNoResponse
 
     /// The word of API section 6.
     package var name: String {
@@ -32,7 +34,7 @@ package enum StatusCause: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         case .probeNoResponse: "probe-no-response"
         case .probeFailureResponse: "probe-failure-response"
         case .operatorWord: "operator"
-        case .reported: "reported"
+        case .reported, .reportedNoResponse: "reported"
         case .timeValueReached: "time-value-reached"
         case .trialAnswered: "trial-answered"
         case .probeAnswered: "probe-answered"
@@ -40,7 +42,17 @@ package enum StatusCause: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         }
     }
 
-    /// The cause that the API calls so.
+    /// True when nothing was heard: what silence began, an answer ends.
+    package var isSilence: Bool {
+        switch self {
+        case .noResponse, .transportError, .probeNoResponse, .reportedNoResponse: true
+        case .failureResponse, .retryAfter, .probeFailureResponse, .operatorWord, .reported, .timeValueReached,
+            .trialAnswered, .probeAnswered, .callAnswered:
+            false
+        }
+    }
+
+    /// The cause that the API calls so; of two the one that stands first.
     package init?(name: String) {
         guard let cause = Self.allCases.first(where: { $0.name == name }) else { return nil }
         self = cause
@@ -48,7 +60,14 @@ package enum StatusCause: UInt8, Sendable, BitwiseCopyable, CaseIterable {
 }
 
 /// Who saw what changed a status.
-package enum StatusReporter: String, Sendable, BitwiseCopyable { case call, probe, clock, operatorWord = "operator" }
+package enum StatusReporter: String, Sendable, BitwiseCopyable {
+    case call, probe, clock
+    case operatorWord = "operator"
+    /// Others, who have names of their own.
+    case reported
+    /// The network manager, who finds the fault elsewhere.
+    case networkManager = "network-manager"
+}
 
 /// The present status of a gateway, read in one piece.
 ///
@@ -77,7 +96,7 @@ package struct StatusWord: Equatable, Sendable, BitwiseCopyable {
     package var status: GatewayStatus { bits >> 63 == 1 ? .outOfService : .inService }
     /// Why; nil for a gateway that never changed.
     package var cause: StatusCause? { StatusCause(rawValue: UInt8(truncatingIfNeeded: bits >> 58 & 31)) }
-    /// The time until which the gateway is left out; nil when in-service.
+    /// The time until which the gateway is left out; nil when in-service, or out until the operator says otherwise.
     package var timeValue: Instant? {
         let milliseconds = Int64(bits >> 20 & Self.timeMask)
         return milliseconds == 0 ? nil : Instant(nanoseconds: milliseconds * 1_000_000)
@@ -91,6 +110,12 @@ package struct StatusWord: Equatable, Sendable, BitwiseCopyable {
     package func isUsable(at now: Instant) -> Bool {
         guard status == .outOfService, let timeValue else { return status == .inService }
         return timeValue <= now
+    }
+
+    /// True when an answer ends it: out-of-service, begun by silence or by probes. What the gateway said of itself in
+    /// answer to a call lasts until its time value, and the operator's word as long as he said.
+    package var isOfSilence: Bool {
+        status == .outOfService && (cause?.isSilence ?? true || cause == .probeFailureResponse)
     }
 }
 

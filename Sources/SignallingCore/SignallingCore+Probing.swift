@@ -51,10 +51,10 @@ extension SignallingCore {
         let isAcknowledged = sipStatus.map { ProbeVerdict.isAcknowledgement($0) } ?? false
         if !isAcknowledged { counters.probesFailed &+= 1 }
         let status = UInt16(clamping: sipStatus ?? 0)
-        let failures = table.noteProbe(
-            slot, at: now, sipStatus: status, roundTrip: now - begun, isAcknowledged: isAcknowledged)
+        let run = table.noteProbe(
+            slot, begun: begun, at: now, sipStatus: status, roundTrip: now - begun, isAcknowledged: isAcknowledged)
         let verdict = ProbeVerdict.judge(
-            sipStatus: sipStatus, failures: failures, status: table.status(of: slot), settings: settings.probing)
+            sipStatus: sipStatus, failures: run.failures, status: table.status(of: slot), settings: settings.probing)
         let transition: StatusTransition? =
             switch verdict {
             case .keep: nil

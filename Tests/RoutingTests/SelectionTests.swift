@@ -183,8 +183,8 @@ struct RoutingFixture {
         table.countFailure(first)
         table.countAnswer(first)
         for _ in 0..<3 {
-            let failures = table.noteProbe(first, at: now, sipStatus: 0, roundTrip: .zero, isAcknowledged: false)
-            #expect(failures == 0)
+            let run = table.noteProbe(first, at: now, sipStatus: 0, roundTrip: .zero, isAcknowledged: false)
+            #expect(run.failures == 0)
         }
         let counts = table.counts(of: second)
         #expect(counts.failed == 0 && counts.answered == 0 && counts.probeFailures == 0)
@@ -232,7 +232,7 @@ struct RoutingFixture {
             #expect(word.changeCount == 4095)
             #expect(word.generation == 255)
             #expect(word.timeValue.map { $0 >= until && $0 <= until + .milliseconds(1) } == true, "rounded up")
-            #expect(StatusCause(name: cause.name) == cause)
+            #expect(StatusCause(name: cause.name)?.name == cause.name)
         }
     }
 }
