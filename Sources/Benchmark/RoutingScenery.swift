@@ -45,7 +45,7 @@ struct RoutingScenery {
             in: RoutingPlan.defaultID,
             prefixes.compactMap { text in
                 let list = 1 + SplitMix64.next(after: &chance) % UInt64(Self.groupCount)
-                return Prefix(text).map { ($0, "list-\(list)") }
+                return Prefix(text).map { ($0, Route(.routingList("list-\(list)"))) }
             })
         snapshot = builder.snapshot(revision: Revision(1))
         var numbers: [UInt8] = []

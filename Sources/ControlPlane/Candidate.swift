@@ -161,6 +161,7 @@ struct Candidate {
         let isOther = !next.gatewayDefaults.saysTheSame(as: settings.gatewayDefaults)
         let gateways = isOther ? try gateways() : []
         settings = next
+        builder.put(next.routing)
         for gateway in gateways {
             try builder.put(gateway.path, gateway.body, defaults: next.gatewayDefaults, in: table)
         }

@@ -47,7 +47,7 @@ extension SnapshotBuilder {
         var settings = Settings()
 
         private var seen: Set<ResourcePath> = []
-        private var routes: [(prefix: Prefix, list: String?)] = []
+        private var routes: [(prefix: Prefix, route: Route?)] = []
         private var plan = RoutingPlan.defaultID
         /// What the last body was read as: neighbours say the same more often than not.
         private var lastRoute: (bodyNumber: Int, route: Route)?
@@ -80,7 +80,7 @@ extension SnapshotBuilder {
             }
             if stored.plan != plan || routes.count == Self.routesAtOnce { flush() }
             plan = stored.plan
-            if let route = lastRoute?.route { routes.append((stored.prefix, route.list)) }
+            if let route = lastRoute?.route { routes.append((stored.prefix, route)) }
         }
 
         mutating func finish() {
@@ -97,6 +97,7 @@ extension SnapshotBuilder {
             for id in builder.peers.keys where !seen.contains(ResourcePath(.ingressPeers, id)) {
                 builder.removePeer(id)
             }
+            builder.put(settings.routing)
             builder.settle()  // what was read is on disk
         }
 

@@ -31,11 +31,13 @@ extension ControlPlane {
         _ query: LookupQuery, _ plan: PlanNumber, _ snapshot: RoutingSnapshot, into answer: inout [String: JSONValue]
     ) {
         let now = clock.now
-        var callID = Array((query.callID ?? "").utf8)
-        let draw = callID.withUnsafeMutableBufferPointer { CallDraw.number(for: $0.span) }
+        var call = RoutingQuery(
+            DialledNumber(query.number), in: plan, draw: CallDraw.number(for: query.callID ?? ""), now: now,
+            wallTime: clock.wallTime)
+        call.user = CallDraw.number(for: query.number)
+        call.caller = CallDraw.number(for: query.caller ?? "")
         var set = TargetSet()
-        let (outcome, reasons) = snapshot.explain(
-            DialledNumber(query.number), in: plan, draw: draw, status: table, now: now, into: &set)
+        let (outcome, reasons) = snapshot.explain(call, status: table, into: &set)
         answer["routing_plan"] = .string(snapshot.name(of: plan))
         answer["matched_prefix"] = reasons.matchedPrefix.map { .string($0.description) } ?? .null
         answer["routing_list"] = reasons.routingList.map { .string($0) } ?? .null
@@ -81,7 +83,8 @@ extension ControlPlane {
         let isOut = leftOut.status.status == .outOfService
         let status = GatewayState(leftOut.status, lastChange: lastChange(of: leftOut.gateway), clock: clock)
         return .object([
-            "gateway": .string(leftOut.gateway), "group": .string(leftOut.group), "reason": .string(leftOut.reason),
+            "gateway": .string(leftOut.gateway), "group": .string(leftOut.group),
+            "reason": .string(leftOut.reason.rawValue),
             "time_value": isOut ? status.timeValueJSON : .null, "cause": isOut ? status.causeJSON : .null,
         ])
     }

@@ -30,6 +30,8 @@ package struct LookupQuery: Sendable {
     package var source: String?
     /// The Call-ID; decides the draw among equals.
     package var callID: String?
+    /// The user part of the caller's URI; decides in groups that hash by it.
+    package var caller: String?
 
     /// The look-up of a number.
     package init(number: String) { self.number = number }

@@ -193,7 +193,7 @@ extension SnapshotBuilder {
             guard let plan = path.plan, let prefix = Prefix(path.id), let route = Route(body: body) else {
                 throw .unreadable
             }
-            changeRoutes(in: plan, [(prefix, route.list)])
+            changeRoutes(in: plan, [(prefix, route)])
         }
     }
 
@@ -222,13 +222,5 @@ extension SnapshotBuilder {
         case .ingressPeers: peers[id] != nil
         case .routes: false
         }
-    }
-}
-
-extension Route {
-    /// The routing list that it leads to; nil for a route that rejects.
-    var list: String? {
-        guard case .routingList(let list) = disposition else { return nil }
-        return list
     }
 }

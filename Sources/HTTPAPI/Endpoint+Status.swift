@@ -7,12 +7,14 @@ import Time
 extension Endpoint {
     /// Look-up and the network manager's tables (API sections 5 and 6).
     static let status: [Endpoint] = [
-        Endpoint(.get, "/v1/lookup", ["number", "plan", "source", "call_id"]) { service, request throws(HTTPProblem) in
+        Endpoint(.get, "/v1/lookup", ["number", "plan", "source", "caller", "call_id"]) {
+            service, request throws(HTTPProblem) in
             guard let number = request["number"], !number.isEmpty else {
                 throw HTTPProblem(.malformed, "the query parameter number is missing: /v1/lookup?number=442071234567")
             }
             var query = LookupQuery(number: number)
             (query.plan, query.source, query.callID) = (request["plan"], request["source"], request["call_id"])
+            query.caller = request["caller"]
             let asked = query
             return .answer(try service.revised { () throws(Refusal) in try service.controlPlane.lookup(asked) })
         },

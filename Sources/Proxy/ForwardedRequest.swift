@@ -1,4 +1,5 @@
 package import Addressing
+package import Routing
 package import SIPMessage
 package import SIPTransaction
 
@@ -9,8 +10,8 @@ package struct ForwardedRequest {
     package enum RequestURI {
         /// As it came, or as its Route values say: a request within a dialog.
         case original
-        /// `sip:`, the user part as it came, and the end that the target set names.
-        case target(suffix: UnsafeBufferPointer<UInt8>)
+        /// The user part as it came, made into the URI of a target.
+        case target(TargetURI)
     }
 
     /// The Max-Breadth that we add, and the most that we pass on (RFC 5393 section 5.3.3).
@@ -137,13 +138,12 @@ package struct ForwardedRequest {
         output.append(" ")
         switch requestURI {
         case .original: routes.writeRequestURI(of: request, in: datagram, into: &output)
-        case .target(let suffix):
-            output.append("sip:")
+        case .target(let uri):
             if let user = request.target?.userinfo {
-                output.append(datagram, user)
-                output.append(suffix.span)
-            } else {  // without a user part there is no `@` (§25.1)
-                output.append(suffix.span.extracting(min(1, suffix.count)..<suffix.count))
+                let end = min(user.upperBound, datagram.count)
+                uri.write(user: datagram.extracting(min(user.lowerBound, end)..<end)) { output.append($0) }
+            } else {
+                uri.write(user: nil) { output.append($0) }
             }
         }
     }

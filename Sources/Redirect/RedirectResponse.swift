@@ -61,9 +61,14 @@ package enum RedirectResponse {
         _ target: TargetSet.Target, _ set: TargetSet, user: ByteRange?, in datagram: Span<UInt8>,
         into output: inout OutputBuffer
     ) {
-        output.append("sip:")
-        if let user { output.append(datagram, user) }
-        // Without a user part there is no `@` (§25.1).
-        output.append(user == nil ? set.text[target.suffix].dropFirst() : set.text[target.suffix])
+        set.text[target.text].withUnsafeBufferPointer { text in
+            let uri = TargetURI(target, text: text)
+            if let user {
+                let end = min(user.upperBound, datagram.count)
+                uri.write(user: datagram.extracting(min(user.lowerBound, end)..<end)) { output.append($0) }
+            } else {
+                uri.write(user: nil) { output.append($0) }
+            }
+        }
     }
 }

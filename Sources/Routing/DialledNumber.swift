@@ -22,17 +22,19 @@ package struct DialledNumber: Sendable, BitwiseCopyable {
     /// The code of the digit at `index`, which must be below `matchedDigitCount`.
     package func code(at index: Int) -> UInt8 { UInt8(truncatingIfNeeded: digits.digit(at: index) - 1) }
 
+    /// The number of the first digits alone, as far as matching goes: no digits match the catch-all.
+    func prefix(_ count: Int) -> DialledNumber {
+        var shorter = self
+        shorter.digitCount = min(digitCount, count)
+        return shorter
+    }
+
     /// Reads the user part of a `sip:` URI or the subscriber of a `tel:` URI, escapes included.
     package init(user: Span<UInt8>) {
         var index = 0
         while index < user.count {
-            var byte = user[index]
-            index += 1
-            if byte == UInt8(ascii: "%"), index + 1 < user.count, let high = Self.hexDigit(user[index]),
-                let low = Self.hexDigit(user[index + 1])
-            {
-                (byte, index) = (high << 4 | low, index + 2)
-            }
+            let (byte, end) = Self.byte(of: user, at: index)
+            index = end
             switch byte {
             case UInt8(ascii: "+") where digitCount == 0 && !hasPlus: hasPlus = true
             case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "("), UInt8(ascii: ")"): continue
@@ -63,6 +65,15 @@ package struct DialledNumber: Sendable, BitwiseCopyable {
         case UInt8(ascii: "#"): 11
         default: nil
         }
+    }
+
+    /// The byte that stands at `index`, read through its escape, and where the next one begins.
+    @inline(__always)
+    static func byte(of user: Span<UInt8>, at index: Int) -> (byte: UInt8, end: Int) {
+        guard user[index] == UInt8(ascii: "%"), index + 2 < user.count, let high = hexDigit(user[index + 1]),
+            let low = hexDigit(user[index + 2])
+        else { return (user[index], index + 1) }
+        return (high << 4 | low, index + 3)
     }
 
     private static func hexDigit(_ byte: UInt8) -> UInt8? {

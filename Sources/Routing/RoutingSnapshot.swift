@@ -13,16 +13,22 @@ package final class RoutingSnapshot: Sendable {
     /// The revision of the routing data that it was compiled from.
     package let revision: Revision
 
+    /// What calls follow besides.
+    package let settings: RoutingSettings
+
     let plans: [CompiledPlan]
+    let routes: PageDirectory<CompiledRoute>
+    let reasons: [String]  // by number
     let peers: [CompiledNetwork]
-    let lists: [CompiledList?]  // by list number
     let tables: CompiledTables
 
     init(
-        revision: Revision, plans: [CompiledPlan], peers: [CompiledNetwork], lists: [CompiledList?],
-        tables: CompiledTables
+        revision: Revision, settings: RoutingSettings, plans: [CompiledPlan], routes: PageDirectory<CompiledRoute>,
+        reasons: [String], peers: [CompiledNetwork], tables: CompiledTables, routeNumberCount: Int
     ) {
-        (self.revision, self.plans, self.peers, self.lists, self.tables) = (revision, plans, peers, lists, tables)
+        (self.revision, self.settings, self.plans, self.routes) = (revision, settings, plans, routes)
+        (self.reasons, self.peers, self.tables) = (reasons, peers, tables)
+        self.routeNumberCount = routeNumberCount
     }
 
     /// Which plan a source's calls are looked up in: the one of the longest network that holds the address. Nil: nobody
@@ -50,6 +56,9 @@ package final class RoutingSnapshot: Sendable {
     /// True when requests from this address come from one of our gateways.
     package func isGateway(_ address: IPAddress) -> Bool { tables.gatewayAddresses[address] != nil }
 
+    /// True when a group goes by the caller.
+    package var isCallerHashed: Bool { tables.isCallerHashed }
+
     /// All gateways in the order of their slots.
     package var gateways: some Sequence<SnapshotGateway> { tables.gateways.gateways }
 
@@ -57,7 +66,10 @@ package final class RoutingSnapshot: Sendable {
     package var gatewayCount: Int { tables.gateways.gatewayCount }
 
     /// How many numbers the lists take, free ones among them.
-    package var listNumberCount: Int { lists.count }
+    package var listNumberCount: Int { tables.lists.count }
+
+    /// How many numbers the different routes take, free ones among them.
+    package let routeNumberCount: Int
 
     /// The gateway in the first occupied slot behind this index; nil at the end.
     package func gateway(after index: Int) -> SnapshotGateway? {
@@ -72,7 +84,9 @@ package final class RoutingSnapshot: Sendable {
 
     /// The groups that a gateway is a member of, by name.
     package func groups(of slot: GatewaySlot) -> [String] {
-        tables.groups.filter { group in tables.members[group.members].contains { $0.slot == slot } }.map(\.id)
+        zip(tables.groups, tables.groupIDs).filter { group, _ in
+            tables.members[group.members].contains { $0.slot == slot }
+        }.map(\.1)
     }
 }
 
@@ -87,8 +101,10 @@ package struct SnapshotGateway: Sendable {
     package let slot: GatewaySlot
     /// As it was provisioned.
     package let gateway: Gateway
-    /// Where the end of its Request-URI lies in the snapshot's text.
-    let suffix: Range<Int>
+    /// Where its digits to prepend and the end of its Request-URI lie in the snapshot's text.
+    let text: Range<Int>
+    /// How many bytes of that text are digits to prepend.
+    let prependCount: Int
 
     /// Its name.
     package var id: String { gateway.id }
@@ -98,63 +114,4 @@ package struct SnapshotGateway: Sendable {
     package var address: TransportAddress { gateway.address }
     /// How it is timed and held.
     package var timing: GatewayTiming { gateway.timing }
-}
-
-/// One routing plan: prefixes lead to list numbers.
-struct CompiledPlan: Sendable {
-    let id: String
-    let routes: PrefixTable
-}
-
-/// One network of one peer. A snapshot holds them from the longest prefix to the shortest.
-struct CompiledNetwork: Sendable {
-    let network: Network
-    let plan: PlanNumber
-    let isIdentityTrusted: Bool
-}
-
-struct CompiledList: Sendable {
-    let id: String
-    /// In the order of priority.
-    let entries: Range<Int>
-    let attemptLimit: Int
-    let giveUpAfterMilliseconds: UInt32?
-}
-
-struct CompiledEntry: Sendable, BitwiseCopyable {
-    let group: Int
-    let priority: UInt16
-    let weight: UInt16
-}
-
-struct CompiledGroup: Sendable {
-    let id: String
-    /// In the order in which they are tried.
-    let members: Range<Int>
-    let failoverCauses: CauseSet
-    let failsOverAfterRinging: Bool
-}
-
-/// What selection needs of a member and its gateway, in one place: no reference, nothing to look up elsewhere.
-struct CompiledMember: Sendable, BitwiseCopyable {
-    let slot: GatewaySlot
-    let address: TransportAddress
-    let timing: GatewayTiming
-    let outOfServiceCauses: CauseSet
-    let recovery: RecoveryMode
-    let limits: CallLimits
-    let suffixStart: UInt32
-    let suffixEnd: UInt32
-}
-
-/// Everything but plans, peers and lists' heads. Gateways are changed one by one; groups, members and entries are
-/// compiled anew when a group, a list or a gateway of a group changed. Snapshots share what is the same.
-struct CompiledTables: Sendable {
-    var gateways = GatewayRows()
-    var groups: [CompiledGroup] = []
-    var members: [CompiledMember] = []
-    var entries: [CompiledEntry] = []
-    var text: [UInt8] = []
-    /// How many gateways have the address.
-    var gatewayAddresses: [IPAddress: Int] = [:]
 }

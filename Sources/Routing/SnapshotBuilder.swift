@@ -16,19 +16,26 @@ package struct SnapshotBuilder: Sendable {
     /// The ids of the routing plans; `default` among them from the beginning.
     package var planIDs: some Collection<String> { plans.keys }
 
-    private var plans: [String: PrefixTable] = [RoutingPlan.defaultID: PrefixTable()]
-    private var slots = Shelves<GatewaySlot>()
+    /// What calls follow besides.
+    package private(set) var settings = RoutingSettings()
+
+    var plans: [String: PrefixTable] = [RoutingPlan.defaultID: PrefixTable()]
+    var routeNumbers = RouteNumbers()
+    /// The lists that are there, and those that a route leads to.
+    var listNumbers = NumberedNames(limitCount: 1 << 24)
+    var reasonNumbers = NumberedNames(limitCount: 1 << 24)
+    var groupNumbers = NumberedNames(limitCount: 1 << 24)
+    var slots = Shelves<GatewaySlot>()
     private var rows = RowPool(limitCount: GatewayInformationTable.slotLimitCount)
-    private var listNumbers: [String: UInt32] = [:]
-    private var listNames: [UInt32: String] = [:]
-    private var listNumberPool = NumberPool(limitCount: 1 << 24)
-    private var routeCounts: [UInt32: Int] = [:]  // by list number
     private var memberships = Shelves<Int>()  // in how many members a gateway stands
-    private var tables = CompiledTables()
-    private var areGroupsStale = false
-    private var wastedTextBytes = 0
-    private var compiledLists: [CompiledList?] = []
-    private var compiledPlans: (ids: [String], peers: [CompiledNetwork])?
+
+    // What is compiled already.
+    var tables = CompiledTables()
+    var areGroupsStale = false
+    var wastedTextBytes = 0
+    var compiledPlans: (ids: [String], peers: [CompiledNetwork])?
+    var compiledRoutes: PageDirectory<CompiledRoute>?
+    var compiledReasons: [String]?
 
     /// The empty routing data: the plan `default`, nothing else.
     package init() {}
@@ -76,6 +83,7 @@ package struct SnapshotBuilder: Sendable {
 
     /// Puts the group in or replaces it.
     package mutating func put(_ group: GatewayGroup) {
+        if groups[group.id] == nil { _ = groupNumbers.retain(group.id) }
         countMembers(of: groups[group.id], by: -1)
         groups[group.id] = group
         countMembers(of: group, by: 1)
@@ -85,6 +93,7 @@ package struct SnapshotBuilder: Sendable {
     /// Takes the group out.
     package mutating func removeGroup(_ id: String) {
         guard let group = groups.removeValue(forKey: id) else { return }
+        if let number = groupNumbers[id] { groupNumbers.release(number) }
         countMembers(of: group, by: -1)
         areGroupsStale = true
     }
@@ -98,10 +107,7 @@ package struct SnapshotBuilder: Sendable {
 
     /// Puts the list in or replaces it. Routes to it stay.
     package mutating func put(_ list: RoutingList) {
-        if listNumbers[list.id] == nil {
-            guard let number = listNumberPool.take() else { return }
-            (listNumbers[list.id], listNames[number]) = (number, list.id)
-        }
+        if lists[list.id] == nil, listNumbers.retain(list.id) == nil { return }
         lists[list.id] = list
         areGroupsStale = true
     }
@@ -109,12 +115,12 @@ package struct SnapshotBuilder: Sendable {
     /// Takes the list out; no route leads to it.
     package mutating func removeList(_ id: String) {
         guard lists.removeValue(forKey: id) != nil else { return }
-        if let number = listNumbers.removeValue(forKey: id) {
-            listNames[number] = nil
-            listNumberPool.giveBack(number)
-        }
+        if let number = listNumbers[id] { listNumbers.release(number) }
         areGroupsStale = true
     }
+
+    /// Puts the settings in.
+    package mutating func put(_ settings: RoutingSettings) { self.settings = settings }
 
     /// Puts the peer in or replaces it.
     package mutating func put(_ peer: IngressPeer) {
@@ -139,202 +145,8 @@ package struct SnapshotBuilder: Sendable {
         guard let table = plans.removeValue(forKey: id) else { return }
         compiledPlans = nil
         table.forEach { _, number in
-            routeCounts[number, default: 0] -= 1
+            release(number)
             return true
         }
     }
-
-    // MARK: routes
-
-    /// Puts routes into a plan or, with a nil list, takes them out, in order. Lists and the plan exist.
-    package mutating func changeRoutes(in plan: String, _ changes: [(prefix: Prefix, list: String?)]) {
-        guard let table = plans[plan] else { return }
-        var numbered: [(prefix: Prefix, value: PrefixTable.Value?)] = []
-        numbered.reserveCapacity(changes.count)
-        for (prefix, list) in changes { numbered.append((prefix, list.flatMap { listNumbers[$0] })) }
-        var last: [Prefix: PrefixTable.Value?] = [:]  // the same prefix may change twice
-        for (prefix, number) in numbered {
-            if let old = last[prefix] ?? table[prefix] { routeCounts[old, default: 0] -= 1 }
-            if let number { routeCounts[number, default: 0] += 1 }
-            last[prefix] = .some(number)
-        }
-        plans[plan] = table.changing(numbered)
-    }
-
-    /// The list that a route of exactly this prefix leads to.
-    package func list(at prefix: Prefix, in plan: String) -> String? {
-        plans[plan]?[prefix].flatMap { listNames[$0] }
-    }
-
-    /// How many routes a plan has.
-    package func routeCount(in plan: String) -> Int { plans[plan]?.count ?? 0 }
-
-    /// The first prefixes of a plan, at most `limit`.
-    package func prefixes(in plan: String, limit: Int) -> [Prefix] {
-        var found: [Prefix] = []
-        guard limit > 0 else { return found }
-        plans[plan]?.forEach { prefix, _ in
-            found.append(prefix)
-            return found.count < limit
-        }
-        return found
-    }
-
-    /// Up to `limit` routes that lead to the list: plan and prefix.
-    package func routes(to list: String, limit: Int) -> [(plan: String, prefix: Prefix)] {
-        guard let number = listNumbers[list], routeCounts[number, default: 0] > 0 else { return [] }
-        var found: [(plan: String, prefix: Prefix)] = []
-        for (plan, table) in plans.sorted(by: { $0.key < $1.key }) where found.count < limit {
-            table.forEach { prefix, value in
-                if value == number { found.append((plan, prefix)) }
-                return found.count < limit
-            }
-        }
-        return found
-    }
-
-    // MARK: compilation
-
-    /// The snapshot of the present data. Costs in proportion to what changed since the last one: a route or a gateway
-    /// that no group has shares all else; a group, a list, or a gateway of a group compiles groups and lists anew.
-    package mutating func snapshot(revision: Revision) -> RoutingSnapshot {
-        if wastedTextBytes > Self.wasteLimitBytes, wastedTextBytes > tables.text.count / 2 { rewriteText() }
-        if areGroupsStale { compileGroups() }
-        areGroupsStale = false
-        let (ids, networks) = compiledPlans ?? compilePlans()
-        compiledPlans = (ids, networks)
-        let compiledPlans = ids.compactMap { id in plans[id].map { CompiledPlan(id: id, routes: $0) } }
-        return RoutingSnapshot(
-            revision: revision, plans: compiledPlans, peers: networks, lists: compiledLists, tables: tables)
-    }
-
-    /// The plans by number, and all peers' networks from the longest to the shortest.
-    private func compilePlans() -> (ids: [String], peers: [CompiledNetwork]) {
-        let ids = plans.keys.sorted()
-        var numbers: [String: PlanNumber] = [:]
-        for (index, id) in ids.enumerated() { numbers[id] = PlanNumber(index: index) }
-        var networks: [CompiledNetwork] = []
-        for peer in peers.values {
-            guard let plan = numbers[peer.routingPlan] else { continue }
-            networks += peer.networks.map {
-                CompiledNetwork(network: $0, plan: plan, isIdentityTrusted: peer.isIdentityTrusted)
-            }
-        }
-        networks.sort { $0.network.prefixLength > $1.network.prefixLength }
-        return (ids, networks)
-    }
-
-    private static let wasteLimitBytes = 65_536
-
-    /// Puts the gateway's present form into its row.
-    private mutating func show(_ gateway: Gateway, in slot: GatewaySlot) {
-        hide(slot)
-        let start = tables.text.count
-        tables.text += gateway.requestURISuffix.utf8
-        tables.gateways.set(
-            slot.index,
-            to: SnapshotGateway(slot: slot, gateway: gateway, suffix: start..<tables.text.count))
-        tables.gatewayAddresses[gateway.address.address, default: 0] += 1
-        if isMember(gateway.id) { areGroupsStale = true }
-    }
-
-    /// Takes the row's gateway out of the tables.
-    private mutating func hide(_ slot: GatewaySlot) {
-        guard let old = tables.gateways[Int(slot.index)] else { return }
-        wastedTextBytes += old.suffix.count
-        let others = (tables.gatewayAddresses[old.address.address] ?? 1) - 1
-        tables.gatewayAddresses[old.address.address] = others > 0 ? others : nil
-        tables.gateways.set(slot.index, to: nil)
-    }
-
-    /// Leaves out of the text what belonged to gateways that have gone or changed.
-    private mutating func rewriteText() {
-        (tables, wastedTextBytes, areGroupsStale) = (CompiledTables(), 0, true)
-        for id in gateways.keys {
-            if let gateway = gateways[id], let slot = slots[id] { show(gateway, in: slot) }
-        }
-    }
-
-    private mutating func compileGroups() {
-        (tables.groups, tables.members, tables.entries) = ([], [], [])
-        var groupIndices: [String: Int] = [:]
-        for (id, group) in groups {
-            groupIndices[id] = tables.groups.count
-            let first = tables.members.count
-            for member in group.members.enumerated().sorted(by: { ($0.1.priority, $0.0) < ($1.1.priority, $1.0) }) {
-                guard let slot = slots[member.element.gateway], let gateway = tables.gateways[Int(slot.index)] else {
-                    continue
-                }
-                tables.members.append(
-                    CompiledMember(
-                        slot: slot, address: gateway.address, timing: gateway.timing,
-                        outOfServiceCauses: gateway.gateway.outOfServiceCauses, recovery: gateway.gateway.recovery,
-                        limits: gateway.gateway.limits,
-                        suffixStart: UInt32(gateway.suffix.lowerBound), suffixEnd: UInt32(gateway.suffix.upperBound)))
-            }
-            tables.groups.append(
-                CompiledGroup(
-                    id: id, members: first..<tables.members.count, failoverCauses: group.failoverCauses,
-                    failsOverAfterRinging: group.failsOverAfterRinging))
-        }
-        compiledLists = Array(repeating: nil, count: (listNames.keys.max().map { Int($0) } ?? -1) + 1)
-        for (id, list) in lists {
-            guard let number = listNumbers[id] else { continue }
-            let first = tables.entries.count
-            for entry in list.entries.enumerated().sorted(by: { ($0.1.priority, $0.0) < ($1.1.priority, $1.0) }) {
-                guard let group = groupIndices[entry.element.group] else { continue }
-                tables.entries.append(
-                    CompiledEntry(group: group, priority: entry.element.priority, weight: entry.element.weight))
-            }
-            compiledLists[Int(number)] = CompiledList(
-                id: id, entries: first..<tables.entries.count, attemptLimit: list.attemptLimit,
-                giveUpAfterMilliseconds: list.giveUpAfterMilliseconds)
-        }
-    }
-}
-
-/// The rows of the gateway information table, each given to one gateway at a time. A row that was given back rests
-/// before it is another's: until the data without its gateway are settled, and until no fresh row is left.
-struct RowPool: Sendable {
-    private let limitCount: Int
-    private var next = 0
-    private var free: [UInt16] = []
-    private var resting: [UInt16] = []
-
-    init(limitCount: Int) { self.limitCount = limitCount }
-
-    mutating func take() -> UInt16? {
-        if next < limitCount, let row = UInt16(exactly: next) {
-            next += 1
-            return row
-        }
-        return free.isEmpty ? nil : free.removeFirst()
-    }
-
-    mutating func giveBack(_ row: UInt16) { resting.append(row) }
-
-    mutating func settle() {
-        guard !resting.isEmpty else { return }
-        free += resting
-        resting = []
-    }
-}
-
-/// Numbers from 0 up, each given to one holder at a time. What was given back is used first, so that tables by number
-/// stay as short as they can.
-struct NumberPool: Sendable {
-    private let limitCount: Int
-    private var next: UInt32 = 0
-    private var free: [UInt32] = []
-
-    init(limitCount: Int) { self.limitCount = limitCount }
-
-    mutating func take() -> UInt32? {
-        if let number = free.popLast() { return number }
-        guard Int(next) < limitCount else { return nil }
-        next += 1
-        return next - 1
-    }
-
-    mutating func giveBack(_ number: UInt32) { free.append(number) }
 }

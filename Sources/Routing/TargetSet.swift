@@ -20,16 +20,36 @@ package struct TargetSet: Sendable {
         package let recovery: RecoveryMode
         /// How many calls the gateway may have.
         package let limits: CallLimits
-        let suffixStart: UInt32
-        let suffixEnd: UInt32
+        /// Whether the gateway is out-of-service still and this call may be the one that tries it: to be claimed at the
+        /// attempt.
+        package let isTrial: Bool
+        let rewriting: Rewriting
+        let textStart: UInt32
+        let textEnd: UInt32
 
-        /// Where in `TargetSet.text` the end of its Request-URI lies, behind the user part.
-        package var suffix: Range<Int> { Int(suffixStart)..<Int(suffixEnd) }
+        /// Where in `TargetSet.text` its digits to prepend and the end of its Request-URI lie: what `TargetURI` wants.
+        package var text: Range<Int> { Int(textStart)..<Int(textEnd) }
+    }
+
+    /// What one gateway wants done to the dialled number, without its digits.
+    struct Rewriting: Sendable, BitwiseCopyable {
+        let stripDigits: UInt8
+        /// Bytes of the digits to prepend, with a `#` as three.
+        let prependCount: UInt8
+        let plus: NumberRewriting.Plus
+
+        init(_ rewriting: NumberRewriting, prependCount: Int) {
+            stripDigits = rewriting.stripDigits
+            self.prependCount = UInt8(clamping: prependCount)
+            plus = rewriting.plus
+        }
+
+        var isIdentity: Bool { stripDigits == 0 && prependCount == 0 && plus == .keep }
     }
 
     /// In the order in which they are tried.
     package private(set) var targets: [Target] = []
-    /// The ends of the Request-URIs: `@192.0.2.10:5060`.
+    /// What the Request-URIs are made of besides the user part: `@192.0.2.10:5060`.
     package private(set) var text: [UInt8] = []
     /// The status changes that the selection made: gateways whose time value was reached.
     package private(set) var recovered: [StatusTransition] = []
@@ -49,19 +69,29 @@ package struct TargetSet: Sendable {
 
     /// The whole Request-URI of a target for a user part (API section 5), as text.
     package func requestURI(of target: Target, user: String) -> String {
-        "sip:\(user)" + String(decoding: text[target.suffix], as: UTF8.self)
+        var (uri, user): ([UInt8], [UInt8]) = ([], Array(user.utf8))
+        text[target.text].withUnsafeBufferPointer { text in
+            user.withUnsafeMutableBufferPointer { user in
+                TargetURI(target, text: text).write(user: user.span) { piece in
+                    for index in piece.indices { uri.append(piece[index]) }
+                }
+            }
+        }
+        return String(decoding: uri, as: UTF8.self)
     }
 
-    mutating func append(_ member: CompiledMember, of group: CompiledGroup, text snapshotText: [UInt8]) {
+    mutating func append(
+        _ member: CompiledMember, of group: CompiledGroup, isTrial: Bool, text snapshotText: [UInt8]
+    ) {
         let start = UInt32(truncatingIfNeeded: text.count)
-        text += snapshotText[Int(member.suffixStart)..<Int(member.suffixEnd)]
+        text += snapshotText[Int(member.textStart)..<Int(member.textEnd)]
         targets.append(
             Target(
                 slot: member.slot, address: member.address, timing: member.timing,
                 failoverCauses: group.failoverCauses, failsOverAfterRinging: group.failsOverAfterRinging,
                 outOfServiceCauses: member.outOfServiceCauses, recovery: member.recovery, limits: member.limits,
-                suffixStart: start,
-                suffixEnd: UInt32(truncatingIfNeeded: text.count)))
+                isTrial: isTrial, rewriting: member.rewriting, textStart: start,
+                textEnd: UInt32(truncatingIfNeeded: text.count)))
     }
 
     func contains(_ slot: GatewaySlot) -> Bool { targets.contains { $0.slot == slot } }

@@ -8,18 +8,20 @@ package import Addressing
 /// of it.
 ///
 /// - Parameters:
+///   - ownPhrase: stands in place of the reason phrase when it is not empty; it has no control characters.
 ///   - toTag: goes into To when that has no tag; nil leaves To as it came (a 100).
 ///   - server: what `Server` says.
 ///   - extraFields: appends further header fields, each with its CRLF.
 package func writeResponse(
-    _ status: Int, _ reasonPhrase: StaticString, to request: Message, in datagram: Span<UInt8>,
-    from source: TransportAddress, toTag: UInt64?, server: String, into output: inout OutputBuffer,
+    _ status: Int, _ reasonPhrase: StaticString, saying ownPhrase: String = "", to request: Message,
+    in datagram: Span<UInt8>, from source: TransportAddress, toTag: UInt64?, server: String,
+    into output: inout OutputBuffer,
     extraFields: (inout OutputBuffer) -> Void = { _ in }
 ) {
     output.append("SIP/2.0 ")
     output.append(decimal: Int64(status))
     output.append(" ")
-    output.append(reasonPhrase)
+    if ownPhrase.isEmpty { output.append(reasonPhrase) } else { output.append(text: ownPhrase) }
     output.append("\r\n")
     var isTopVia = true
     for field in request.fields where field.name == .via {

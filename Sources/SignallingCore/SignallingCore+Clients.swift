@@ -271,7 +271,7 @@ extension SignallingCore {
     ) {
         guard contexts.contains(context) else { return }
         let uri: ForwardedRequest.RequestURI =
-            contexts[context].targets[target].map { .target(suffix: contexts[context].targets.suffix(of: $0)) }
+            contexts[context].targets[target].map { .target(contexts[context].targets.uri(of: $0)) }
             ?? .original
         let listener = clients[handle].listener
         let source = contexts[context].source

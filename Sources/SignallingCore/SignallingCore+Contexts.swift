@@ -35,9 +35,12 @@ extension SignallingCore {
             // A peer that keeps no route set sends what is within a dialog to us by its number, as it did the INVITE:
             // §16.5 knows no tags.
             let information = route(request, datagram, arrival, snapshot, &set, &actions)
-            if case .failure(let failure, let retryAfterSeconds) = information {
-                let status = request.toTag != nil && (failure == 403 || failure == 404) ? 481 : failure
-                answer(server, status, to: request, datagram, arrival, retryAfterSeconds: retryAfterSeconds, &actions)
+            if case .failure(let failure) = information {
+                let isNoDialog = request.toTag != nil && (failure.status == 403 || failure.status == 404)
+                answer(
+                    server, isNoDialog ? 481 : failure.status, to: request, datagram, arrival,
+                    reasonPhrase: isNoDialog ? "" : failure.reasonPhrase,
+                    retryAfterSeconds: failure.retryAfterSeconds, &actions)
                 return
             }
         }

@@ -112,7 +112,8 @@ extension SignallingCore {
         guard isFirst(arrival) else { return true }
         set.text.withUnsafeBufferPointer { text in
             forwardStatelessly(
-                request, datagram, arrival, .target(suffix: UnsafeBufferPointer(rebasing: text[first.suffix])),
+                request, datagram, arrival,
+                .target(TargetURI(first, text: UnsafeBufferPointer(rebasing: text[first.text]))),
                 ForwardedRoutes(consumedCount: .max), to: first.address, by: egress, snapshot, &actions)
         }
         return true
@@ -274,7 +275,7 @@ extension SignallingCore {
         swap(&set, &targetSet)
         defer { swap(&set, &targetSet) }
         let information = route(request, datagram, arrival, snapshot, &set, &actions)
-        guard case .failure(let status, let retryAfterSeconds) = information else {
+        guard case .failure(let failure) = information else {
             let own = RedirectResponse.ownTargets(of: set, for: request, in: datagram, scratch: &responseBytes)
             guard let status = RedirectResponse.status(for: set, without: own) else {
                 answer(server, 404, to: request, datagram, arrival, &actions)
@@ -289,7 +290,9 @@ extension SignallingCore {
             answer(server, status, arrival.now, &actions)
             return
         }
-        answer(server, status, to: request, datagram, arrival, retryAfterSeconds: retryAfterSeconds, &actions)
+        answer(
+            server, failure.status, to: request, datagram, arrival, reasonPhrase: failure.reasonPhrase,
+            retryAfterSeconds: failure.retryAfterSeconds, &actions)
     }
 
     /// The answer of the redirect server to this request, by the snapshot as it is now.
@@ -300,16 +303,11 @@ extension SignallingCore {
         set.removeAll()
         let information = snapshot.withSnapshot {
             RoutingInformation.find(
-                for: request, in: datagram, from: arrival.source.address, in: $0, status: table, now: arrival.now,
-                into: &set)
+                for: request, in: datagram, from: arrival.source.address, in: $0, status: table,
+                memory: &selectionMemory, now: arrival.now, wallTime: wallTime(at: arrival.now), into: &set)
         }
         actions.transitions += set.recovered
-        switch information {
-        case .failure(404, _): counters.noRoute &+= 1
-        case .failure(503, _): counters.everyGatewayOut &+= 1
-        case .failure(403, _): counters.strangersRefused &+= 1
-        case .targets, .failure: break
-        }
+        if case .failure(let failure) = information, let cause = failure.cause { counters.count(cause) }
         return information
     }
 

@@ -91,13 +91,13 @@ extension SignallingCore {
     /// Answers through the transaction with a response of our own.
     mutating func answer(
         _ handle: ServerRecord.Handle, _ status: Int, to request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival,
-        retryAfterSeconds: Int64? = nil, _ actions: inout SignallingActions
+        reasonPhrase: String = "", retryAfterSeconds: Int64? = nil, _ actions: inout SignallingActions
     ) {
         let tag = status == 100 ? nil : ownTag(request, datagram)
         responseBytes.removeAll()
         writeResponse(
-            status, ReasonPhrase.of(status), to: request, in: datagram, from: arrival.source, toTag: tag,
-            server: settings.serverName, into: &responseBytes
+            status, ReasonPhrase.of(status), saying: reasonPhrase, to: request, in: datagram, from: arrival.source,
+            toTag: tag, server: settings.serverName, into: &responseBytes
         ) { fields in
             if status == 420 { Self.writeUnsupported(.proxyRequire, of: request, datagram, into: &fields) }
             guard let retryAfterSeconds else { return }

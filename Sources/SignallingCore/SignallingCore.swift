@@ -28,6 +28,11 @@ package struct SignallingCore: ~Copyable {
     var merged = MergedRequests()
     /// The client transactions that wait for a first response, a chain for each destination.
     var waitingClients: [TransportAddress: ClientRecord.Handle] = [:]
+    /// Whose turn it is among gateways that share.
+    var selectionMemory = SelectionMemory()
+    /// What the wall clock shows less what the monotonic one does, ms. Its owner, who sees the clocks, sets it before
+    /// each batch: by it routes begin and end.
+    package var wallClockOffsetMilliseconds: Int64 = 0
     var isDraining = false
     /// True while more comes than can be worked off: new requests outside dialogs are answered 503, so that the calls
     /// under way go on. Its owner, who sees the sockets, sets it.
@@ -185,6 +190,11 @@ package struct SignallingCore: ~Copyable {
         }
         noteFallen(behind: transitionCount, actions)
         moveWaitingCallsOn(snapshot: snapshot, now: now, into: &actions)
+    }
+
+    /// What the wall clock shows at an instant of the batch at hand.
+    func wallTime(at now: Instant) -> WallTime {
+        WallTime(milliseconds: now.milliseconds.addingReportingOverflow(wallClockOffsetMilliseconds).partialValue)
     }
 
     /// Where and when something arrived.

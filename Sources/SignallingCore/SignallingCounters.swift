@@ -1,4 +1,5 @@
 import Proxy
+import Routing
 
 /// What one worker has counted since it began. Everything that is dropped is counted under a name of its own.
 package struct SignallingCounters: Sendable {
@@ -28,8 +29,18 @@ package struct SignallingCounters: Sendable {
     package var redirected: UInt64 = 0
     /// Calls that found no route (404).
     package var noRoute: UInt64 = 0
+    /// Calls whose number is too short or too long for its route (484).
+    package var incompleteNumbers: UInt64 = 0
+    /// Calls that their route rejects.
+    package var rejected: UInt64 = 0
+    /// Calls whose routing list has no gateway (503).
+    package var emptyRoutingLists: UInt64 = 0
     /// Calls that found every gateway out-of-service (503).
     package var everyGatewayOut: UInt64 = 0
+    /// Calls that found every gateway at its limit, or some of them out-of-service (503).
+    package var everyGatewayFull: UInt64 = 0
+    /// Calls that found every gateway locked or shutting down (503).
+    package var everyGatewayLocked: UInt64 = 0
     /// New requests refused while draining or over the limit of live calls (503).
     package var shed: UInt64 = 0
     /// Requests sent to a gateway of a target set; those within a dialog are none.
@@ -108,6 +119,20 @@ package struct SignallingCounters: Sendable {
         }
     }
 
+    /// Counts a call that gets no target.
+    mutating func count(_ failure: RoutingFailure) {
+        switch failure {
+        case .unknownPeer: strangersRefused &+= 1
+        case .noRoute: noRoute &+= 1
+        case .incompleteNumber: incompleteNumbers &+= 1
+        case .rejected: rejected &+= 1
+        case .emptyRoutingList: emptyRoutingLists &+= 1
+        case .everyGatewayOut: everyGatewayOut &+= 1
+        case .everyGatewayFull: everyGatewayFull &+= 1
+        case .everyGatewayLocked: everyGatewayLocked &+= 1
+        }
+    }
+
     /// Calls `body` with each count: the metric's name, its label as it stands in Prometheus text (empty for none),
     /// what it counts, and the number.
     package func forEach(_ body: (_ name: StaticString, _ label: StaticString, _ help: StaticString, UInt64) -> Void) {
@@ -126,7 +151,12 @@ package struct SignallingCounters: Sendable {
         body("tandem_requests_refused_total", "reason=\"malformed\"", refused, malformedAnswered)
         body("tandem_requests_refused_total", "reason=\"stranger\"", refused, strangersRefused)
         body("tandem_requests_refused_total", "reason=\"no-route\"", refused, noRoute)
+        body("tandem_requests_refused_total", "reason=\"incomplete-number\"", refused, incompleteNumbers)
+        body("tandem_requests_refused_total", "reason=\"rejected\"", refused, rejected)
+        body("tandem_requests_refused_total", "reason=\"empty-routing-list\"", refused, emptyRoutingLists)
         body("tandem_requests_refused_total", "reason=\"every-gateway-out\"", refused, everyGatewayOut)
+        body("tandem_requests_refused_total", "reason=\"every-gateway-full\"", refused, everyGatewayFull)
+        body("tandem_requests_refused_total", "reason=\"every-gateway-locked\"", refused, everyGatewayLocked)
         body("tandem_requests_refused_total", "reason=\"overload\"", refused, shed)
         body("tandem_redirects_total", "", "Calls answered with targets by the redirect role.", redirected)
         body("tandem_attempts_total", "", "Requests sent to a gateway that was selected for them.", attempts)

@@ -20,11 +20,13 @@ struct StoredTargets: BitwiseCopyable {
             fromByteOffset: position * Self.stride, as: TargetSet.Target.self)
     }
 
-    /// The end of a target's Request-URI, for as long as the block is kept.
-    func suffix(of target: TargetSet.Target) -> UnsafeBufferPointer<UInt8> {
+    /// How a target's Request-URI is made, for as long as the block is kept.
+    func uri(of target: TargetSet.Target) -> TargetURI {
         let text = count * Self.stride
-        let (start, end) = (text + target.suffix.lowerBound, text + target.suffix.upperBound)
-        return UnsafeBufferPointer(rebasing: block.bytes[min(start, block.count)..<min(end, block.count)])
+        let (start, end) = (text + target.text.lowerBound, text + target.text.upperBound)
+        return TargetURI(
+            target,
+            text: UnsafeBufferPointer(rebasing: block.bytes[min(start, block.count)..<min(end, block.count)]))
     }
 }
 

@@ -95,6 +95,7 @@ struct WorkerLoop: ~Copyable {
             let count = csig_epoll_wait(epoll, events, Int32(Self.eventLimitCount), timeoutMilliseconds(now))
             guard count >= 0 else { return "epoll_wait: \(SocketError.reason(of: -count))" }
             now = clock.now
+            core.wallClockOffsetMilliseconds = clock.wallTime.milliseconds - now.milliseconds
             if now >= waitedFrom + Self.pauseLimit {
                 busyPeriod.pause()
                 core.isOverloaded = false

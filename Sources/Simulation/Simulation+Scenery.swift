@@ -27,7 +27,9 @@ extension Simulation {
         }
         builder.put(RoutingList(id: "list", entries: [.init(group: "group")]))
         if let network = Network("10.1.0.0/16") { builder.put(IngressPeer(id: "callers", networks: [network])) }
-        if let prefix = Prefix("44") { builder.changeRoutes(in: RoutingPlan.defaultID, [(prefix, "list")]) }
+        if let prefix = Prefix("44") {
+            builder.changeRoutes(in: RoutingPlan.defaultID, [(prefix, Route(.routingList("list")))])
+        }
         changeRouting()
     }
 

@@ -110,9 +110,11 @@ import Time
             var bytes = Array("call-\(number)@198.51.100.1".utf8)
             let draw = bytes.withUnsafeMutableBufferPointer { CallDraw.number(for: $0.span) }
             var set = TargetSet()
+            var memory = SelectionMemory()
             _ = snapshot.select(
-                DialledNumber("+4420"), in: plan, draw: draw, status: fixture.plane.table, now: fixture.clock.now,
-                into: &set)
+                RoutingQuery(
+                    DialledNumber("+4420"), in: plan, draw: draw, now: fixture.clock.now,
+                    wallTime: fixture.clock.wallTime), status: fixture.plane.table, memory: &memory, into: &set)
             let selected = set.targets.compactMap { snapshot.gateway(in: $0.slot)?.id }
             let shown = Self.gateways(try fixture.plane.lookup(query).value)
             #expect(shown == selected)

@@ -44,7 +44,7 @@ final class FuzzedSignalling {
         builder.put(GatewayGroup(id: "g", members: [.init(gateway: "g0"), .init(gateway: "g1")]))
         builder.put(RoutingList(id: "l", entries: [.init(group: "g")]))
         if let prefix = Prefix("44"), let network = Network("10.1.0.0/16") {
-            builder.changeRoutes(in: RoutingPlan.defaultID, [(prefix, "l")])
+            builder.changeRoutes(in: RoutingPlan.defaultID, [(prefix, Route(.routingList("l")))])
             builder.put(IngressPeer(id: "p", networks: [network]))
         }
         snapshot = builder.snapshot(revision: Revision(1))

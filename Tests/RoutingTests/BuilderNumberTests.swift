@@ -47,7 +47,7 @@ import Time
         for round in 0..<100 {
             builder.put(RoutingList(id: "l\(round)", entries: []))
             let prefix = try PrefixTableTests.prefix("\(round)")
-            builder.changeRoutes(in: "default", [(prefix, "l\(round)")])
+            builder.changeRoutes(in: "default", [(prefix, Route(.routingList("l\(round)")))])
             #expect(builder.list(at: prefix, in: "default") == "l\(round)")
             builder.changeRoutes(in: "default", [(prefix, nil)])
             builder.removeList("l\(round)")
@@ -59,9 +59,9 @@ import Time
         var builder = SnapshotBuilder()
         builder.put(RoutingList(id: "l", entries: []))
         builder.putPlan("other")
-        builder.changeRoutes(in: "default", [(try PrefixTableTests.prefix("1"), "l")])
+        builder.changeRoutes(in: "default", [(try PrefixTableTests.prefix("1"), Route(.routingList("l")))])
         builder.changeRoutes(
-            in: "other", try ["3", "2", "20"].map { (try PrefixTableTests.prefix($0), "l") })
+            in: "other", try ["3", "2", "20"].map { (try PrefixTableTests.prefix($0), Route(.routingList("l"))) })
         #expect(builder.prefixes(in: "other", limit: 100).map(\.description) == ["2", "20", "3"])
         #expect(builder.prefixes(in: "other", limit: 1).map(\.description) == ["2"])
         #expect(builder.prefixes(in: "none", limit: 1).isEmpty)
@@ -80,8 +80,7 @@ import Time
         let plan = try #require(snapshot.plan(named: "default"))
         for list in 0..<3 {
             var set = TargetSet()
-            _ = snapshot.select(
-                DialledNumber("\(list)"), in: plan, draw: 1, status: table, now: SelectionTests.now, into: &set)
+            _ = snapshot.select(SelectionTests.query("\(list)", plan), status: table, into: &set)
             lines += set.targets.map { target in
                 let id = snapshot.gateway(in: target.slot)?.id ?? "none"
                 return "\(list) \(id) \(set.requestURI(of: target, user: "1")) \(target.timing.holdSeconds)"
@@ -97,7 +96,8 @@ import Time
         var generator = SeededNumbers(state: 20_260_101)
         for list in 0..<3 {
             builder.put(RoutingList(id: "l\(list)", entries: [.init(group: "p\(list)"), .init(group: "p2")]))
-            builder.changeRoutes(in: "default", [(try PrefixTableTests.prefix("\(list)"), "l\(list)")])
+            builder.changeRoutes(
+                in: "default", [(try PrefixTableTests.prefix("\(list)"), Route(.routingList("l\(list)")))])
         }
         for step in 0..<3000 {
             let number = Int(generator.next() % 8)
@@ -136,7 +136,8 @@ import Time
                 for group in builder.groups.values { fresh.put(group) }
                 for list in builder.lists.values { fresh.put(list) }
                 for list in 0..<3 {
-                    fresh.changeRoutes(in: "default", [(try PrefixTableTests.prefix("\(list)"), "l\(list)")])
+                    fresh.changeRoutes(
+                        in: "default", [(try PrefixTableTests.prefix("\(list)"), Route(.routingList("l\(list)")))])
                 }
                 #expect(try Self.picture(&builder, table) == Self.picture(&fresh, freshTable), "step \(step)")
             }

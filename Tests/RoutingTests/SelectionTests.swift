@@ -28,11 +28,26 @@ struct RoutingFixture {
     func slot(_ gateway: String) throws -> GatewaySlot { try #require(builder.slot(of: gateway)) }
 }
 
+extension RoutingSnapshot {
+    /// The selection of a worker that remembers nothing.
+    func select(_ query: RoutingQuery, status: GatewayInformationTable, into set: inout TargetSet) -> RoutingOutcome {
+        var memory = SelectionMemory()
+        return select(query, status: status, memory: &memory, into: &set)
+    }
+}
+
 @Suite struct SelectionTests {
     static let now = Instant(nanoseconds: 1_000_000_000_000)
 
     static func names(_ fixture: RoutingFixture, _ snapshot: RoutingSnapshot, _ set: TargetSet) -> [String] {
         set.targets.compactMap { snapshot.gateway(in: $0.slot)?.id }
+    }
+
+    static func query(
+        _ number: String, _ plan: PlanNumber, draw: UInt64 = 1, now: Instant = SelectionTests.now,
+        wallTime: WallTime = WallTime(milliseconds: 0)
+    ) -> RoutingQuery {
+        RoutingQuery(DialledNumber(number), in: plan, draw: draw, now: now, wallTime: wallTime)
     }
 
     static func fixture() throws -> RoutingFixture {
@@ -41,7 +56,7 @@ struct RoutingFixture {
         fixture.group("b", [("g3", 0), ("g4", 0), ("g1", 0)])
         fixture.builder.put(
             RoutingList(id: "list", entries: [.init(group: "b", priority: 1), .init(group: "a", priority: 0)]))
-        fixture.builder.changeRoutes(in: "default", [(try PrefixTableTests.prefix("44"), "list")])
+        fixture.builder.changeRoutes(in: "default", [(try PrefixTableTests.prefix("44"), Route(.routingList("list")))])
         return fixture
     }
 
@@ -51,7 +66,7 @@ struct RoutingFixture {
         let plan = try #require(snapshot.plan(named: "default"))
         var set = TargetSet()
         let outcome = snapshot.select(
-            DialledNumber("+4420"), in: plan, draw: 1, status: fixture.table, now: Self.now, into: &set)
+            Self.query("+4420", plan, draw: 1, now: Self.now), status: fixture.table, into: &set)
         #expect(outcome == .targets)
         #expect(Self.names(fixture, snapshot, set) == ["g1", "g2", "g3", "g4"])
         let first = try #require(set.targets.first)
@@ -70,15 +85,15 @@ struct RoutingFixture {
             fixture.table.takeOut(slot, until: until, cause: .noResponse, now: Self.now, reporter: .call) == nil)
         var set = TargetSet()
         _ = snapshot.select(
-            DialledNumber("44"), in: plan, draw: 1, status: fixture.table, now: until + .milliseconds(-1), into: &set)
+            Self.query("44", plan, draw: 1, now: until + .milliseconds(-1)), status: fixture.table, into: &set)
         #expect(Self.names(fixture, snapshot, set) == ["g2", "g3", "g4"])
         let explained = snapshot.explain(
-            DialledNumber("44"), in: plan, draw: 1, status: fixture.table, now: until + .seconds(1), into: &set)
+            Self.query("44", plan, draw: 1, now: until + .seconds(1)), status: fixture.table, into: &set)
         #expect(explained.outcome == .targets)
         #expect(fixture.table.status(of: slot).status == .outOfService, "a look-up changes no status")
         set.removeAll()
         _ = snapshot.select(
-            DialledNumber("44"), in: plan, draw: 1, status: fixture.table, now: until + .seconds(1), into: &set)
+            Self.query("44", plan, draw: 1, now: until + .seconds(1)), status: fixture.table, into: &set)
         #expect(Self.names(fixture, snapshot, set).first == "g1")
         #expect(set.recovered.map(\.after.cause) == [.timeValueReached])
         #expect(fixture.table.status(of: slot).status == .inService)
@@ -95,7 +110,7 @@ struct RoutingFixture {
         }
         var set = TargetSet()
         let outcome = snapshot.select(
-            DialledNumber("44"), in: plan, draw: 1, status: fixture.table, now: Self.now, into: &set)
+            Self.query("44", plan, draw: 1, now: Self.now), status: fixture.table, into: &set)
         guard case .failure(let failure) = outcome else {
             Issue.record("targets although all are out")
             return
@@ -103,7 +118,7 @@ struct RoutingFixture {
         #expect(failure.status == 503)
         #expect((10...11).contains(failure.retryAfterSeconds(at: Self.now) ?? 0))
         #expect(
-            snapshot.select(DialledNumber("1"), in: plan, draw: 1, status: fixture.table, now: Self.now, into: &set)
+            snapshot.select(Self.query("1", plan, draw: 1, now: Self.now), status: fixture.table, into: &set)
                 == .failure(.noRoute))
     }
 
@@ -114,16 +129,16 @@ struct RoutingFixture {
             RoutingList(
                 id: "list", entries: (1...6).map { .init(group: "k\($0)", priority: 0, weight: UInt16($0)) },
                 attemptLimit: 6))
-        fixture.builder.changeRoutes(in: "default", [(.catchAll, "list")])
+        fixture.builder.changeRoutes(in: "default", [(.catchAll, Route(.routingList("list")))])
         let snapshot = fixture.snapshot()
         let plan = try #require(snapshot.plan(named: "default"))
         var firsts: [String: Int] = [:]
         for draw in 0..<2000 as Range<UInt64> {
             var (routed, shown) = (TargetSet(), TargetSet())
             _ = snapshot.select(
-                DialledNumber("1"), in: plan, draw: draw, status: fixture.table, now: Self.now, into: &routed)
+                Self.query("1", plan, draw: draw, now: Self.now), status: fixture.table, into: &routed)
             let (_, reasons) = snapshot.explain(
-                DialledNumber("1"), in: plan, draw: draw, status: fixture.table, now: Self.now, into: &shown)
+                Self.query("1", plan, draw: draw, now: Self.now), status: fixture.table, into: &shown)
             #expect(Self.names(fixture, snapshot, routed) == reasons.targetGateways)
             #expect(Set(reasons.targetGateways).count == 6, "each once")
             firsts[reasons.targetGateways.first ?? "", default: 0] += 1
@@ -213,9 +228,9 @@ struct RoutingFixture {
         fixture.builder.put(RoutingList(id: "l", entries: []))
         fixture.builder.put(RoutingList(id: "m", entries: []))
         let prefix = try PrefixTableTests.prefix("44")
-        fixture.builder.changeRoutes(in: "default", [(prefix, "l")])
+        fixture.builder.changeRoutes(in: "default", [(prefix, Route(.routingList("l")))])
         #expect(fixture.builder.routes(to: "l", limit: 10).map(\.prefix) == [prefix])
-        fixture.builder.changeRoutes(in: "default", [(prefix, "m"), (prefix, "l"), (prefix, "m")])
+        fixture.builder.changeRoutes(in: "default", ["m", "l", "m"].map { (prefix, Route(.routingList($0))) })
         #expect(fixture.builder.routes(to: "l", limit: 10).isEmpty)
         #expect(fixture.builder.list(at: prefix, in: "default") == "m")
         fixture.builder.changeRoutes(in: "default", [(prefix, nil)])

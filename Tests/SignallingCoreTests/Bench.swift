@@ -70,7 +70,7 @@ struct Bench {
         }
         builder.put(GatewayGroup(id: "g", members: (1...gateways).map { .init(gateway: "g\($0)") }))
         builder.put(RoutingList(id: "l", entries: [.init(group: "g")]))
-        builder.changeRoutes(in: "default", [(try #require(Prefix(prefix)), "l")])
+        builder.changeRoutes(in: "default", [(try #require(Prefix(prefix)), Route(.routingList("l")))])
         builder.put(IngressPeer(id: "p", networks: [try #require(Network("10.1.0.0/16"))]))
         self.builder = builder
         snapshot = self.builder.snapshot(revision: Revision(1))

@@ -131,7 +131,7 @@ final class DataPlaneFixture {
         }
         builder.put(GatewayGroup(id: "group", members: gateways.indices.map { .init(gateway: "g\($0)") }))
         builder.put(RoutingList(id: "list", entries: [.init(group: "group")]))
-        builder.changeRoutes(in: "default", [(try #require(Prefix("44")), "list")])
+        builder.changeRoutes(in: "default", [(try #require(Prefix("44")), Route(.routingList("list")))])
         let networks = [try #require(Network("127.0.0.0/8")), try #require(Network("::1"))]
         builder.put(IngressPeer(id: "loopback", networks: networks))
         var settings = DataPlaneSettings(
