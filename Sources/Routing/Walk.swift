@@ -12,15 +12,9 @@ struct Walk {
 
         func ignores(_ status: StatusWord) -> Bool {
             switch self {
-            case .usual: return false
-            case .allOut: return status.cause != .operatorWord
-            case .networkSuspected:
-                switch status.cause {
-                case .noResponse, .transportError, .probeNoResponse: return true
-                case .failureResponse, .retryAfter, .probeFailureResponse, .operatorWord, .reported, .timeValueReached,
-                    .trialAnswered, .probeAnswered, .callAnswered, nil:
-                    return false
-                }
+            case .usual: false
+            case .allOut: status.cause != .operatorWord
+            case .networkSuspected: status.cause?.isSilence ?? false
             }
         }
     }
