@@ -69,7 +69,7 @@ extension SignallingCore {
             drive(server, invite: .ack, nonInvite: nil, arrival.now, &actions)
             return
         }
-        // The ACK of a 2xx: a request of its own within the dialog, forwarded without a transaction (§16.11 in spirit).
+        // The ACK of a 2xx: a request of its own within the dialog, forwarded without a transaction (as §16.11 does).
         let routes = ReceivedRoutes(request, datagram, settings)
         let isForwardable =
             settings.listeners[Int(arrival.listener.index)].role == .proxy && (request.maxForwards ?? 70) > 0
@@ -94,8 +94,8 @@ extension SignallingCore {
         counters.strayAcknowledgements &+= 1
     }
 
-    /// The ACK of a peer that keeps no route set goes where its number leads first (§16.5), as its BYE does: the worker
-    /// that has it first sends it. False when it leads nowhere.
+    /// The ACK of a peer that keeps no route set goes where its number leads first (§16.5), as its BYE does: the
+    /// worker that has it first sends it. False when it leads nowhere.
     private mutating func forwardByNumber(
         _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
         _ actions: inout SignallingActions
@@ -155,8 +155,8 @@ extension SignallingCore {
     }
 
     /// CANCEL is answered at once and hop by hop (§16.10); the INVITE goes its own way. One that finds nothing is 481
-    /// (§9.2) and goes no further: we forward no request but ACK without a transaction, which is what §16.10 would have
-    /// a CANCEL follow.
+    /// (§9.2) and goes no further: we forward no request but ACK without a transaction, which is what §16.10 would
+    /// have a CANCEL follow.
     private mutating func receiveCancel(
         _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
         _ actions: inout SignallingActions
