@@ -8,11 +8,26 @@ struct CompiledPlan: Sendable {
     let routes: PrefixTable
 }
 
-/// One network of one peer. A snapshot holds them from the longest prefix to the shortest.
-struct CompiledNetwork: Sendable {
-    let network: Network
-    let plan: PlanNumber
-    let isIdentityTrusted: Bool
+/// All ingress peers of a snapshot.
+struct CompiledPeers: Sendable {
+    /// By the numbers that stand in the ranges.
+    var peers: [CompiledPeer] = []
+    /// Their names.
+    var ids: [String] = []
+    var ranges = AddressRanges()
+}
+
+/// What a call needs of its ingress peer: a value without references.
+package struct CompiledPeer: Sendable, BitwiseCopyable {
+    /// Its row in the peer table.
+    package let slot: PeerSlot
+    /// The plan that its calls are looked up in.
+    package let plan: PlanNumber
+    /// Whether the identities that it asserts are passed on (RFC 3325).
+    package let isIdentityTrusted: Bool
+    /// How many calls it may have.
+    package let limits: CallLimits
+    let number: UInt32
 }
 
 struct CompiledList: Sendable {

@@ -43,3 +43,25 @@ struct NumberPool: Sendable {
 
     mutating func giveBack(_ number: UInt32) { free.append(number) }
 }
+
+/// The rows of the peer table, each given to one peer at a time, with the number of peers that had it before. Those that
+/// nobody had come first.
+struct PeerRowPool: Sendable {
+    private let limitCount: Int
+    private var next = 0
+    private var free: [PeerSlot] = []
+
+    init(limitCount: Int) { self.limitCount = limitCount }
+
+    mutating func take() -> PeerSlot? {
+        if next < limitCount, let row = UInt16(exactly: next) {
+            next += 1
+            return PeerSlot(index: row, generation: 1)
+        }
+        guard !free.isEmpty else { return nil }
+        let last = free.removeFirst()
+        return PeerSlot(index: last.index, generation: last.generation &+ 1)
+    }
+
+    mutating func giveBack(_ slot: PeerSlot) { free.append(slot) }
+}

@@ -19,31 +19,32 @@ package final class RoutingSnapshot: Sendable {
     let plans: [CompiledPlan]
     let routes: PageDirectory<CompiledRoute>
     let reasons: [String]  // by number
-    let peers: [CompiledNetwork]
+    let peers: CompiledPeers
     let tables: CompiledTables
 
     init(
         revision: Revision, settings: RoutingSettings, plans: [CompiledPlan], routes: PageDirectory<CompiledRoute>,
-        reasons: [String], peers: [CompiledNetwork], tables: CompiledTables, routeNumberCount: Int
+        reasons: [String], peers: CompiledPeers, tables: CompiledTables, routeNumberCount: Int
     ) {
         (self.revision, self.settings, self.plans, self.routes) = (revision, settings, plans, routes)
         (self.reasons, self.peers, self.tables) = (reasons, peers, tables)
         self.routeNumberCount = routeNumberCount
     }
 
-    /// Which plan a source's calls are looked up in: the one of the longest network that holds the address. Nil: nobody
-    /// who may call.
-    package func plan(for source: IPAddress) -> PlanNumber? {
-        for peer in peers where peer.network.contains(source) { return peer.plan }
-        return nil
+    /// Whose calls come from this address: the ingress peer of the longest network that holds it (API section 3). Nil:
+    /// nobody who may call.
+    package func peer(for source: IPAddress) -> CompiledPeer? {
+        peers.ranges.peer(of: source).map { peers.peers[Int($0)] }
     }
 
-    /// True when the identities that this source asserts are believed: the longest network that holds the address
-    /// decides (API section 3, `trusted_identity`).
-    package func isIdentityTrusted(_ source: IPAddress) -> Bool {
-        for peer in peers where peer.network.contains(source) { return peer.isIdentityTrusted }
-        return false
-    }
+    /// The name of an ingress peer of this snapshot.
+    package func name(of peer: CompiledPeer) -> String { peers.ids[Int(peer.number)] }
+
+    /// Which plan a source's calls are looked up in. Nil: nobody who may call.
+    package func plan(for source: IPAddress) -> PlanNumber? { peer(for: source)?.plan }
+
+    /// True when the identities that this source asserts are believed (API section 3, `trusted_identity`).
+    package func isIdentityTrusted(_ source: IPAddress) -> Bool { peer(for: source)?.isIdentityTrusted ?? false }
 
     /// The plan of that name.
     package func plan(named id: String) -> PlanNumber? {

@@ -8,8 +8,8 @@ extension SnapshotBuilder {
         if wastedTextBytes > Self.wasteLimitBytes, wastedTextBytes > tables.text.count / 2 { rewriteText() }
         if areGroupsStale { compileGroups() }
         areGroupsStale = false
-        let (ids, networks) = compiledPlans ?? compilePlans()
-        compiledPlans = (ids, networks)
+        let (ids, peers) = compiledPlans ?? compilePlans()
+        compiledPlans = (ids, peers)
         let routes = compiledRoutes ?? routeNumbers.directory
         compiledRoutes = routes
         let reasons =
@@ -18,23 +18,28 @@ extension SnapshotBuilder {
         let compiledPlans = ids.compactMap { id in plans[id].map { CompiledPlan(id: id, routes: $0) } }
         return RoutingSnapshot(
             revision: revision, settings: settings, plans: compiledPlans, routes: routes, reasons: reasons,
-            peers: networks, tables: tables, routeNumberCount: routeNumbers.numberCount)
+            peers: peers, tables: tables, routeNumberCount: routeNumbers.numberCount)
     }
 
-    /// The plans by number, and all peers' networks from the longest to the shortest.
-    private func compilePlans() -> (ids: [String], peers: [CompiledNetwork]) {
+    /// The plans by number, and all peers with their networks.
+    private func compilePlans() -> (ids: [String], peers: CompiledPeers) {
         let ids = plans.keys.sorted()
         var numbers: [String: PlanNumber] = [:]
         for (index, id) in ids.enumerated() { numbers[id] = PlanNumber(index: index) }
-        var networks: [CompiledNetwork] = []
+        var compiled = CompiledPeers()
+        var networks: [(network: Network, peer: UInt32)] = []
         for peer in peers.values {
-            guard let plan = numbers[peer.routingPlan] else { continue }
-            networks += peer.networks.map {
-                CompiledNetwork(network: $0, plan: plan, isIdentityTrusted: peer.isIdentityTrusted)
-            }
+            guard let plan = numbers[peer.routingPlan], let slot = peerSlots[peer.id] else { continue }
+            let number = UInt32(compiled.peers.count)
+            compiled.peers.append(
+                CompiledPeer(
+                    slot: slot, plan: plan, isIdentityTrusted: peer.isIdentityTrusted, limits: peer.limits,
+                    number: number))
+            compiled.ids.append(peer.id)
+            networks += peer.networks.map { ($0, number) }
         }
-        networks.sort { $0.network.prefixLength > $1.network.prefixLength }
-        return (ids, networks)
+        compiled.ranges = AddressRanges(networks)
+        return (ids, compiled)
     }
 
     private static var wasteLimitBytes: Int { 65_536 }

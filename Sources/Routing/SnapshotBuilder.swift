@@ -26,6 +26,8 @@ package struct SnapshotBuilder: Sendable {
     var reasonNumbers = NumberedNames(limitCount: 1 << 24)
     var groupNumbers = NumberedNames(limitCount: 1 << 24)
     var slots = Shelves<GatewaySlot>()
+    var peerSlots: [String: PeerSlot] = [:]
+    private var peerRows = PeerRowPool(limitCount: PeerTable.slotLimitCount)
     private var rows = RowPool(limitCount: GatewayInformationTable.slotLimitCount)
     private var memberships = Shelves<Int>()  // in how many members a gateway stands
 
@@ -33,7 +35,7 @@ package struct SnapshotBuilder: Sendable {
     var tables = CompiledTables()
     var areGroupsStale = false
     var wastedTextBytes = 0
-    var compiledPlans: (ids: [String], peers: [CompiledNetwork])?
+    var compiledPlans: (ids: [String], peers: CompiledPeers)?
     var compiledRoutes: PageDirectory<CompiledRoute>?
     var compiledReasons: [String]?
 
@@ -122,16 +124,29 @@ package struct SnapshotBuilder: Sendable {
     /// Puts the settings in.
     package mutating func put(_ settings: RoutingSettings) { self.settings = settings }
 
-    /// Puts the peer in or replaces it.
-    package mutating func put(_ peer: IngressPeer) {
+    /// Puts the peer in or replaces it. A new one gets a row of the peer table of its own.
+    ///
+    /// - Returns: false when all rows are taken; nothing changed then.
+    @discardableResult
+    package mutating func put(_ peer: IngressPeer) -> Bool {
+        if peerSlots[peer.id] == nil {
+            guard let slot = peerRows.take() else { return false }
+            peerSlots[peer.id] = slot
+        }
         peers[peer.id] = peer
         compiledPlans = nil
+        return true
     }
 
     /// Takes the peer out.
     package mutating func removePeer(_ id: String) {
-        if peers.removeValue(forKey: id) != nil { compiledPlans = nil }
+        guard peers.removeValue(forKey: id) != nil else { return }
+        if let slot = peerSlots.removeValue(forKey: id) { peerRows.giveBack(slot) }
+        compiledPlans = nil
     }
+
+    /// The row of a peer.
+    package func slot(ofPeer peer: String) -> PeerSlot? { peerSlots[peer] }
 
     /// Makes the plan when it is not there.
     package mutating func putPlan(_ id: String) {
