@@ -145,6 +145,9 @@ struct Candidate {
                     .conflict,
                     "All \(GatewayInformationTable.slotLimitCount) rows of the gateway information table are taken; "
                         + "delete a gateway first.")
+            case .everyPeerRowTaken:
+                throw Refusal(
+                    .conflict, "There are \(PeerTable.slotLimitCount) ingress peers, the most; delete one first.")
             case .unreadable:
                 throw Refusal(.internalError, "\(path.text) passed validation but can't be put in force.")
             case .notRead(let reason):

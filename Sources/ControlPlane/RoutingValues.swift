@@ -161,7 +161,7 @@ extension JSONValue {
 extension SnapshotBuilder {
     /// Why a stored object can't be put in.
     enum Unfit: Error {
-        case unreadable, everyRowTaken
+        case unreadable, everyRowTaken, everyPeerRowTaken
         /// What must be looked at too can't be read, and why.
         case notRead(String)
     }
@@ -188,7 +188,7 @@ extension SnapshotBuilder {
         case .routingPlans: putPlan(path.id)
         case .ingressPeers:
             guard let peer = IngressPeer(id: path.id, body: body) else { throw .unreadable }
-            put(peer)
+            guard put(peer) else { throw .everyPeerRowTaken }
         case .routes:
             guard let plan = path.plan, let prefix = Prefix(path.id), let route = Route(body: body) else {
                 throw .unreadable

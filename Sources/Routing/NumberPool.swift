@@ -44,8 +44,8 @@ struct NumberPool: Sendable {
     mutating func giveBack(_ number: UInt32) { free.append(number) }
 }
 
-/// The rows of the peer table, each given to one peer at a time, with the number of peers that had it before. Those that
-/// nobody had come first.
+/// The rows of the peer table, each given to one peer at a time, with the number of peers that had it before. Those
+/// that nobody had come first.
 struct PeerRowPool: Sendable {
     private let limitCount: Int
     private var next = 0
