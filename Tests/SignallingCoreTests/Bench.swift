@@ -106,6 +106,20 @@ struct Bench {
         snapshot = builder.snapshot(revision: Revision(2))
     }
 
+    /// Puts a route into the plan of the caller.
+    mutating func route(_ prefix: String, _ route: Route) throws {
+        builder.changeRoutes(in: "default", [(try #require(Prefix(prefix)), route)])
+        snapshot = builder.snapshot(revision: Revision(snapshot.revision.number + 1))
+    }
+
+    /// Changes a gateway as an API change does.
+    mutating func change(_ number: Int, _ body: (inout Gateway) -> Void) {
+        guard var gateway = builder.gateways["g\(number)"] else { return }
+        body(&gateway)
+        _ = builder.put(gateway, in: table)
+        snapshot = builder.snapshot(revision: Revision(snapshot.revision.number + 1))
+    }
+
     // MARK: driving
 
     mutating func receive(_ text: String, from source: TransportAddress, on listener: ListenerNumber = Bench.proxy) {
