@@ -139,9 +139,10 @@ package struct SelectionMemory: Sendable {
         func weight(_ candidate: Candidate) -> Int64 { hasWeight ? Int64(candidate.weight) : 1 }
         var total: Int64 = 0
         for candidate in candidates { total += weight(candidate) }
+        let step = ShareState.unit / total
         var highest = Int64.min
         for candidate in candidates where weight(candidate) > 0 {
-            groups[number].members[candidate.member - first].share.wait(ShareState.unit / total, weight(candidate))
+            groups[number].members[candidate.member - first].share.wait(step, weight(candidate))
             highest = max(highest, groups[number].members[candidate.member - first].share.lag)
         }
         // Only after others came or went can it be that nobody may be chosen yet; then time goes on until one may.
@@ -150,12 +151,12 @@ package struct SelectionMemory: Sendable {
         for (index, candidate) in candidates.enumerated() where weight(candidate) > 0 {
             groups[number].members[candidate.member - first].share.lag += shift
             let share = groups[number].members[candidate.member - first].share
-            if share.lag > ShareState.tolerance, share.deadline(weight(candidate)) < bestDeadline {
-                (best, bestDeadline) = (index, share.deadline(weight(candidate)))
+            if share.lag > ShareState.tolerance, share.deadline < bestDeadline {
+                (best, bestDeadline) = (index, share.deadline)
             }
         }
         let chosen = candidates[best].member - first
-        groups[number].members[chosen].share.lag -= ShareState.unit / weight(candidates[best])
+        groups[number].members[chosen].share.lag -= groups[number].members[chosen].share.turn
         for candidate in candidates where weight(candidate) > 0 {
             lowest = min(lowest, groups[number].members[candidate.member - first].share.lag)
         }
@@ -213,13 +214,16 @@ struct ShareState: Sendable, BitwiseCopyable {
     static let tolerance: Int64 = unit >> 20
 
     var lag: Int64 = 0
+    /// What a turn costs by the weight that it was reckoned with.
+    private(set) var turn: Int64 = unit
+    private var weight: Int64 = 1
 
     mutating func wait(_ step: Int64, _ weight: Int64) {
-        let turn = Self.unit / weight
+        if weight != self.weight { (self.weight, turn) = (weight, Self.unit / weight) }
         lag = min(max(lag, -turn), turn) + step  // never more than one turn, whatever the weights were before
     }
 
-    func deadline(_ weight: Int64) -> Int64 { Self.unit / weight - lag }
+    var deadline: Int64 { turn - lag }
 }
 
 /// Exponential variates without a library of mathematics.
@@ -229,8 +233,13 @@ enum Exponential {
         let even = Double((bits >> 11) + 1) * 0x1p-53  // above 0, at most 1
         let ratio = (even.significand - 1) / (even.significand + 1)
         let square = ratio * ratio
-        var series = 0.0  // artanh, to nine digits
-        for divisor in stride(from: 15.0, through: 1.0, by: -2.0) { series = series * square + 1 / divisor }
+        var series = 1.0 / 13  // artanh, to eight digits
+        series = series * square + 1.0 / 11
+        series = series * square + 1.0 / 9
+        series = series * square + 1.0 / 7
+        series = series * square + 1.0 / 5
+        series = series * square + 1.0 / 3
+        series = series * square + 1
         return -(Double(even.exponent) * 0.693_147_180_559_945_3 + 2 * ratio * series)
     }
 }

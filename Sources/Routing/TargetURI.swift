@@ -12,6 +12,12 @@ package struct TargetURI {
         (rewriting, self.text) = (target.rewriting, text)
     }
 
+    /// A URI of its parts: digits to prepend, so many bytes of the text, and behind them the end of the URI.
+    package init(_ rewriting: NumberRewriting, prependCount: Int, text: UnsafeBufferPointer<UInt8>) {
+        self.rewriting = TargetSet.Rewriting(rewriting, prependCount: min(prependCount, text.count))
+        self.text = text
+    }
+
     /// Gives the URI piece by piece to `write`. Without a user part there is no `@` (RFC 3261 section 25.1).
     @inline(__always)
     package func write(user: Span<UInt8>?, _ write: (Span<UInt8>) -> Void) {

@@ -1,5 +1,6 @@
 import Addressing
 import Proxy
+import Routing
 import SIPMessage
 import SIPTransaction
 
@@ -68,7 +69,8 @@ enum FuzzedMessage {
 
     private static func checkForwarded(_ request: Message, _ bytes: [UInt8]) {
         guard request.maxForwards != 0, request.fields.count < Message.fieldLimitCount - 5 else { return }
-        let suffix = Array("@192.0.2.9:5070".utf8)
+        let text = Array("07@192.0.2.9:5070".utf8)
+        let rewriting = NumberRewriting(stripDigits: 1, prepend: "07", plus: .add)
         var forwarded = ForwardedRequest(
             branch: Branch(worker: 1, slot: 2, generation: 3), branchKey: key, advertised: own, requestURI: .original,
             routes: ForwardedRoutes(consumedCount: 0), recordRoute: 5, ingress: source, loopMark: 6)
@@ -76,8 +78,8 @@ enum FuzzedMessage {
             // Other schemes are refused before (416).
             if isTarget, request.target?.scheme ?? .other == .other { continue }
             var output = OutputBuffer(capacity: bytes.count + 1024)
-            suffix.withUnsafeBufferPointer {
-                if isTarget { forwarded.requestURI = .target(suffix: $0) }
+            text.withUnsafeBufferPointer {
+                if isTarget { forwarded.requestURI = .target(TargetURI(rewriting, prependCount: 2, text: $0)) }
                 forwarded.write(request, in: bytes.span, from: source, into: &output)
             }
             if let copy = read(output.bytes, "a forwarded request") {
@@ -92,8 +94,8 @@ enum FuzzedMessage {
             }
             for isCancel in [false, true] {
                 var head = OutputBuffer(capacity: bytes.count + 1024)
-                suffix.withUnsafeBufferPointer {
-                    if isTarget { forwarded.requestURI = .target(suffix: $0) }
+                text.withUnsafeBufferPointer {
+                    if isTarget { forwarded.requestURI = .target(TargetURI(rewriting, prependCount: 2, text: $0)) }
                     if isCancel {
                         let reason = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
                         forwarded.writeCancel(of: request, in: bytes.span, reason: reason, into: &head)
