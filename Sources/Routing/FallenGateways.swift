@@ -67,16 +67,3 @@ private struct Places: ~Copyable, @unchecked Sendable {
 
     subscript(index: Int) -> UnsafePointer<Atomic<UInt64>> { UnsafePointer(base + index) }
 }
-
-extension StatusCause {
-    /// True where the gateway gave no sign of life, so that who waits for one waits in vain. What it says of itself
-    /// (503, Retry-After) is a sign, and the operator's word says nothing of calls under way.
-    package var isSilence: Bool {
-        switch self {
-        case .noResponse, .transportError, .probeNoResponse: true
-        case .failureResponse, .retryAfter, .probeFailureResponse, .operatorWord, .reported, .timeValueReached,
-            .trialAnswered, .probeAnswered, .callAnswered:
-            false
-        }
-    }
-}
