@@ -147,6 +147,8 @@ let package = Package(
         .testTarget(
             name: "RoutingTests", dependencies: ["Routing", "Time", "Addressing", "Fixtures"], swiftSettings: ours),
         .testTarget(
+            name: "ProbingTests", dependencies: ["Probing", "Routing", "Time", "Addressing"], swiftSettings: ours),
+        .testTarget(
             name: "SignallingCoreTests",
             dependencies: [
                 "SignallingCore", "Simulation", "SIPMessage", "Probing", "SIPTransaction", "Routing", "Time",

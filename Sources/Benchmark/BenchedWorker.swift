@@ -20,7 +20,7 @@ struct BenchedWorker: ~Copyable {
                 .init(role: .proxy, bound: RoutingScenery.proxy, advertised: RoutingScenery.proxy),
                 .init(role: .redirect, bound: RoutingScenery.redirect, advertised: RoutingScenery.redirect),
             ], routeSecret: KeyedHash.Key(1, 2), workerSecret: KeyedHash.Key(3, 4), serverName: "Tandem/bench")
-        settings.probing.interval = .zero
+        settings.probing.isEnabled = false
         wheel = TimerWheel(now: now)
         core = SignallingCore(settings: settings, table: table, now: now, into: &actions)
         actions.removeAll()

@@ -14,14 +14,16 @@ package struct ProbeRequest {
     package var branchKey: KeyedHash.Key
     /// What `User-Agent` says.
     package var userAgent: String
+    /// The URI of the From field; nil, or one that would not stay within its brackets: our own address.
+    package var from: String?
 
     /// A question of its parts.
     package init(
         gateway: TransportAddress, advertised: TransportAddress, branch: Branch, branchKey: KeyedHash.Key,
-        userAgent: String
+        userAgent: String, from: String? = nil
     ) {
         (self.gateway, self.advertised, self.branch) = (gateway, advertised, branch)
-        (self.branchKey, self.userAgent) = (branchKey, userAgent)
+        (self.branchKey, self.userAgent, self.from) = (branchKey, userAgent, from)
     }
 
     /// Appends the request; a resending is the same bytes again.
@@ -36,8 +38,13 @@ package struct ProbeRequest {
         output.append(hostPort: advertised)
         output.append(";rport;branch=")
         branch.write(into: &output, key: branchKey)
-        output.append("\r\nMax-Forwards: 70\r\nFrom: <sip:")
-        output.append(hostPort: advertised)
+        output.append("\r\nMax-Forwards: 70\r\nFrom: <")
+        if let from, Self.staysWithinBrackets(from) {
+            output.append(text: from)
+        } else {
+            output.append("sip:")
+            output.append(hostPort: advertised)
+        }
         output.append(">;tag=")
         output.append(hex: identity, digits: 16)
         output.append("\r\nTo: <sip:")
@@ -47,5 +54,10 @@ package struct ProbeRequest {
         output.append("\r\nCSeq: 1 OPTIONS\r\nUser-Agent: ")
         output.append(text: userAgent)
         output.append("\r\nContent-Length: 0\r\n\r\n")
+    }
+
+    private static func staysWithinBrackets(_ uri: String) -> Bool {
+        !uri.isEmpty
+            && uri.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "<") && $0 != UInt8(ascii: ">") }
     }
 }

@@ -150,22 +150,6 @@ package final class GatewayInformationTable: Sendable {
         return transition
     }
 
-    // What is counted for a gateway that has gone is dropped: its successor in the row is not blamed, nor praised.
-
-    /// Counts an attempt that the gateway answered. It vetoes the probes that were missed before (API section 6).
-    package func countAnswer(_ slot: GatewaySlot) {
-        guard status(of: slot).generation == slot.generation else { return }
-        rows[slot.index].pointee.answered.wrappingAdd(1, ordering: .relaxed)
-        rows[slot.index].pointee.forgetFailures()
-    }
-
-    /// Counts an attempt in which the gateway failed.
-    package func countFailure(_ slot: GatewaySlot) {
-        guard status(of: slot).generation == slot.generation else { return }
-        rows[slot.index].pointee.failed.wrappingAdd(1, ordering: .relaxed)
-        rows[slot.index].pointee.consecutiveFailures.wrappingAdd(1, ordering: .relaxed)
-    }
-
     typealias Change = (status: GatewayStatus, cause: StatusCause, timeValue: Instant?)
 
     /// One compare-and-swap loop for every change: `decide` names the new status or refuses.

@@ -42,7 +42,8 @@ package enum StatusCause: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         }
     }
 
-    /// True when nothing was heard: what silence began, an answer ends.
+    /// True where the gateway gave no sign of life, so that an answer ends it, and who waits for one waits in vain. What
+    /// it says of itself (503, Retry-After) is a sign, and the operator's word says nothing of calls under way.
     package var isSilence: Bool {
         switch self {
         case .noResponse, .transportError, .probeNoResponse, .reportedNoResponse: true

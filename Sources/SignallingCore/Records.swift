@@ -67,7 +67,7 @@ struct ClientRecord: BitwiseCopyable {
         /// One attempt of a response context.
         case attempt(ContextRecord.Handle, target: Int)
         /// One probe.
-        case probe(GatewaySlot, address: TransportAddress, hold: Duration, begun: Instant)
+        case probe(ProbeRecord.Handle)
     }
 
     typealias Handle = Slab<ClientRecord>.Handle

@@ -35,6 +35,8 @@ package struct SignallingActions: ~Copyable, Sendable {
     package var timers: [ArmedTimer] = []
     /// Status changes for the network manager; each is in the table already.
     package var transitions: [StatusTransition] = []
+    /// What came of probes that were asked for by `SignallingCore.probeNow`.
+    package var probeAnswers: [ProbeAnswer] = []
     /// The worker that owns the transaction of the datagram just received: pass that datagram on to it.
     package var handOver: UInt8?
 
@@ -64,6 +66,7 @@ package struct SignallingActions: ~Copyable, Sendable {
         datagrams.removeAll(keepingCapacity: true)
         timers.removeAll(keepingCapacity: true)
         transitions.removeAll(keepingCapacity: true)
+        probeAnswers.removeAll(keepingCapacity: true)
         handOver = nil
     }
 }

@@ -174,11 +174,12 @@ extension SignallingCore {
             case .silence: drive(context, .silence(target: target), now, &actions)
             case .unreachable: drive(context, .transportFailure(target: target), now, &actions)
             }
-        case .probe(let slot, _, let hold, let begun):
+        case .probe(let probe):
             switch report {
             case .final(let status) where status < 200: break
-            case .final(let status): endProbe(slot, status, hold, begun, now, &actions)
-            case .silence, .unreachable: endProbe(slot, nil, hold, begun, now, &actions)
+            case .final(let status): endProbe(probe, .answered(sipStatus: status), now, &actions)
+            case .silence: endProbe(probe, .noResponse, now, &actions)
+            case .unreachable: endProbe(probe, .transportError, now, &actions)
             }
         }
     }

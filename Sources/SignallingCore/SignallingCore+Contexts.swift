@@ -279,7 +279,7 @@ extension SignallingCore {
     }
 
     /// The client transaction of a target that was tried; nil when it is over.
-    private func client(of target: Int, in handle: ContextRecord.Handle) -> ClientRecord.Handle? {
+    func client(of target: Int, in handle: ContextRecord.Handle) -> ClientRecord.Handle? {
         var next = contexts[handle].lastAttempt
         while let client = next {  // at most as many as there are targets
             if case .attempt(_, target) = clients[client].purpose { return client }

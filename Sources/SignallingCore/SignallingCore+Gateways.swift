@@ -1,5 +1,4 @@
 import Addressing
-import Probing
 import Proxy
 import Routing
 import SIPMessage
@@ -55,34 +54,22 @@ extension SignallingCore {
         case .transportError: counters.attemptsUnreachable &+= 1
         case .answered, .failureResponse: break
         }
-        let transition: StatusTransition?
+        let outcome: AttemptOutcome
+        var retryAfter: Duration?
         switch observation {
-        case .answered:
-            table.countAnswer(gateway.slot)
-            if table.status(of: gateway.slot).status == .inService { return }
-            transition = table.putBack(
-                gateway.slot, cause: .callAnswered, now: now, reporter: .call, callID: callID(of: handle),
-                where: ProbeVerdict.isOverruledByAnswer)
-        case .noResponse:
-            table.countFailure(gateway.slot)
-            guard gateway.outOfServiceCauses.holdsNoResponse else { return }
-            transition = table.takeOut(
-                gateway.slot, until: now + gateway.timing.hold, cause: .noResponse, now: now, reporter: .call,
-                callID: callID(of: handle))
-        case .transportError:
-            table.countFailure(gateway.slot)
-            guard gateway.outOfServiceCauses.holdsTransportError else { return }
-            transition = table.takeOut(
-                gateway.slot, until: now + gateway.timing.hold, cause: .transportError, now: now, reporter: .call,
-                callID: callID(of: handle))
+        case .answered: outcome = .answered
+        case .noResponse: outcome = .noResponse
+        case .transportError: outcome = .transportError
         case .failureResponse(let status):
-            table.countFailure(gateway.slot)
-            let retryAfter = retryAfterSeconds
-            transition = table.takeOut(
-                gateway.slot, until: now + (retryAfter.map { .seconds($0) } ?? gateway.timing.hold),
-                cause: retryAfter == nil ? .failureResponse : .retryAfter, now: now, reporter: .call,
-                sipStatus: UInt16(truncatingIfNeeded: status), callID: callID(of: handle))
+            outcome = .failureResponse(status: status)
+            retryAfter = retryAfterSeconds.map { .seconds($0) }
         }
+        // The answer of one that is in-service changes nothing that a record could tell of.
+        let isPlain = outcome == .answered && table.status(of: gateway.slot).status == .inService
+        let begun = client(of: target, in: handle).map { clients[$0].begun }
+        let transition = table.observe(
+            gateway.slot, outcome, retryAfter: retryAfter, of: gateway.statusRules, begun: begun ?? now, now: now,
+            callID: isPlain ? ShortText() : callID(of: handle))
         if let transition { actions.transitions.append(transition) }
     }
 

@@ -49,6 +49,8 @@ package struct SignallingInspection: Equatable, Sendable {
     package var clients = 0
     /// Response contexts.
     package var contexts = 0
+    /// Probes that nobody has answered yet.
+    package var probes = 0
     /// Entries of the table that finds server transactions.
     package var serverKeys = 0
     /// Destinations from which a first response is awaited.
@@ -69,6 +71,7 @@ extension SignallingCore {
         inspection.servers = servers.liveCount
         inspection.clients = clients.liveCount
         inspection.contexts = contexts.liveCount
+        inspection.probes = probes.liveCount
         inspection.serverKeys = transactions.count
         inspection.waitingChains = waitingClients.count
         inspection.searches = searchingCount

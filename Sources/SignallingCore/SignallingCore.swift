@@ -21,6 +21,7 @@ package struct SignallingCore: ~Copyable {
     var servers = Slab<ServerRecord>()
     var clients = Slab<ClientRecord>()
     var contexts = Slab<ContextRecord>()
+    var probes = Slab<ProbeRecord>()
     var transactions = ServerTransactionTable(expectedCount: expectedTransactionCount)
     /// The messages that records keep.
     var store = ByteStore()
@@ -81,7 +82,7 @@ package struct SignallingCore: ~Copyable {
         tryingDelay = settings.timers.tryingDelay
         seenFallenCount = table.fallen.count
         probeSchedule = ProbeSchedule(settings.probing)
-        if settings.worker == 0, settings.probing.interval > .zero,
+        if settings.worker == 0, settings.probing.isEnabled,
             settings.listeners.contains(where: { $0.role == .proxy })
         {
             actions.timers.append(.init(at: now, token: TimerToken(.probing, nil, slot: 0, generation: 0)))

@@ -46,7 +46,7 @@ package struct SignallingSettings: Sendable {
     package var areGatewaysTrusted = true
     /// Whether calls that wait for a first response from a gateway that others find dead move on at once.
     package var movesWaitingCallsOn = true
-    /// How gateways are probed; only worker 0 probes.
+    /// What is the same for all probes; only worker 0 probes.
     package var probing = ProbeSettings()
     /// More live response contexts than this: new calls get 503.
     package var callLimitCount = 200_000

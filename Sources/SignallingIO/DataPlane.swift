@@ -156,6 +156,26 @@ package final class DataPlane: Sendable {
         return (signalling, io)
     }
 
+    /// Asks a gateway out of turn; its answer counts as any other. `completion` is called once, from any thread, and
+    /// must not block: with the answer, after the predetermined wait of the gateway at the latest, or with `notAsked`
+    /// when the gateway has gone or no worker asks any more.
+    package func probe(_ slot: GatewaySlot, completion: @escaping @Sendable (ProbeAnswer) -> Void) {
+        let isRunning = phase.withLock { phase in
+            if case .running = phase { true } else { false }
+        }
+        guard isRunning, let asker = workers.first, let ticket = observer.desk.open(completion) else {
+            completion(ProbeAnswer(ticket: 0, outcome: .notAsked))
+            return
+        }
+        let letter = ProbeLetter(slot: slot, ticket: ticket).bytes
+        let nowhere = TransportAddress(.udp, IPAddress(ipv4: 0), port: 0)
+        if asker.mailbox.put(.probe, nowhere, ListenerNumber(0), letter.span) {
+            asker.wakeUp.signal()
+        } else {
+            observer.desk.close(ticket)
+        }
+    }
+
     /// Ends all threads and returns when they have ended; status changes that were seen are delivered before. The
     /// sockets close when the data plane is let go. Not to be called from `onTransitions` or `onFault`.
     package func stop() {
@@ -175,5 +195,6 @@ package final class DataPlane: Sendable {
         for thread in threads { thread.join() }
         observer.stop()
         watching.join()
+        observer.desk.close()
     }
 }

@@ -43,7 +43,7 @@ package struct DataPlaneSettings: Sendable {
     package var timerC: Duration = .seconds(200)
     /// Whether dialogs come through us (Record-Route).
     package var isRecordRouting = true
-    /// How gateways are probed.
+    /// What is the same for all probes.
     package var probing = ProbeSettings()
     /// More calls than this that look for a gateway or ring, in the whole process: new ones get 503.
     package var callLimitCount = 200_000

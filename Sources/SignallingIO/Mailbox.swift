@@ -2,15 +2,15 @@ import Addressing
 import SignallingCore
 import Synchronization
 
-/// What other workers pass to one worker: messages whose transaction it has, destinations that can't be reached, and
-/// messages for a peer whose connection it has.
+/// What others pass to one worker: messages whose transaction it has, destinations that can't be reached, messages for
+/// a peer whose connection it has, and gateways to be asked out of turn.
 /// Any thread puts in, the owner takes out, nobody waits; when it is full, what comes is refused.
 ///
 /// A bounded queue of places with a turn each (after D. Vyukov): a place whose turn is n may be filled as the n-th, one
 /// whose turn is n + 1 may be emptied as the n-th, and emptying sets its turn to n + capacity.
 final class Mailbox: @unchecked Sendable {
     /// What lies in a place.
-    enum Kind: UInt8, BitwiseCopyable { case datagram, transportFailure, outgoing }
+    enum Kind: UInt8, BitwiseCopyable { case datagram, transportFailure, outgoing, probe }
 
     /// The place's content beside the bytes: the source of the message, or the destination.
     struct Letter: BitwiseCopyable {

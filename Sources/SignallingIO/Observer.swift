@@ -2,9 +2,10 @@ import Routing
 import Synchronization
 
 /// The thread that takes status changes from all workers and gives them to the network manager, which may take its
-/// time.
+/// time; it also tells whoever asked for a probe.
 final class Observer: Sendable {
     let wakeUp: WakeUp
+    let desk = ProbeDesk()
     private let isStopping = Atomic(false)
     private let onTransitions: @Sendable ([StatusTransition]) -> Void
 
@@ -18,8 +19,11 @@ final class Observer: Sendable {
         var list: [StatusTransition] = []
         while true {
             let isLast = isStopping.load(ordering: .acquiring)
+            // Whoever asked hears of it when the change that it made has been passed on.
+            let answered = desk.takeAnswered()
             for worker in workers { worker.transitions.takeAll(into: &list) }
             if !list.isEmpty { onTransitions(list) }
+            for (answer, completion) in answered { completion(answer) }
             list.removeAll(keepingCapacity: true)
             if isLast { return }
             wakeUp.wait()

@@ -261,6 +261,10 @@ struct WorkerLoop: ~Copyable {
                             let key = StreamConnection.Key(listener: letter.listener, peer: letter.address)
                             streams.sendForOther($0, key, &counters)
                         }
+                    case .probe:
+                        guard let letter = ProbeLetter(datagram) else { return }
+                        core.probeNow(
+                            letter.slot, ticket: letter.ticket, snapshot: snapshot, now: now, into: &actions)
                     }
                 }
             }
@@ -282,6 +286,12 @@ struct WorkerLoop: ~Copyable {
             observer._withUnsafeGuaranteedRef { $0.wakeUp.signal() }
             // Calls of other workers may wait for a gateway that has just been found dead.
             if actions.transitions.contains(where: \.isFall) { wakeAllNeighbours() }
+        }
+        if !actions.probeAnswers.isEmpty {
+            observer._withUnsafeGuaranteedRef {
+                $0.desk.put(actions.probeAnswers)
+                $0.wakeUp.signal()
+            }
         }
         actions.removeAll()
     }

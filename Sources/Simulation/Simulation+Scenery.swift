@@ -19,10 +19,11 @@ extension Simulation {
             let address = Self.address(10, 2, 0, UInt32(truncatingIfNeeded: number + 1), port: 5060)
             gateways.append(SimulatedGateway(number: number, address: address))
             gatewayNumbers[address] = number
-            _ = builder.put(
-                Gateway(
-                    id: Self.gatewayName(number), uri: "sip:\(address.hostPort)", address: address,
-                    requestURISuffix: "@\(address.hostPort)", timing: Self.timing), in: table)
+            var gateway = Gateway(
+                id: Self.gatewayName(number), uri: "sip:\(address.hostPort)", address: address,
+                requestURISuffix: "@\(address.hostPort)", timing: Self.timing)
+            gateway.probe.intervalSeconds = 15
+            _ = builder.put(gateway, in: table)
             slots.append(builder.slot(of: Self.gatewayName(number)))
         }
         builder.put(RoutingList(id: "list", entries: [.init(group: "group")]))
@@ -48,14 +49,13 @@ extension Simulation {
     mutating func startProcess() {
         epoch += 1
         workers = (0..<report.workerCount).map { number in
-            var settings = SignallingSettings(
+            let settings = SignallingSettings(
                 listeners: [
                     .init(role: .proxy, bound: listeners[0], advertised: listeners[0]),
                     .init(role: .redirect, bound: listeners[1], advertised: listeners[1]),
                 ], worker: UInt8(clamping: number), workerCount: UInt8(clamping: report.workerCount),
                 routeSecret: routeSecret, workerSecret: KeyedHash.Key(generator.next(), generator.next()),
                 serverName: "Tandem/simulated")
-            settings.probing.interval = .seconds(15)
             let worker = VirtualWorker(
                 settings: settings, table: table, now: now, plantedBug: self.settings.plantedBug)
             if isDraining { worker.beginDraining() }

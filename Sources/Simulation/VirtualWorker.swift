@@ -22,6 +22,8 @@ package final class VirtualWorker {
         package var datagrams: [Outgoing] = []
         /// Status changes, each in the table already.
         package var transitions: [StatusTransition] = []
+        /// What came of probes that were asked for.
+        package var probeAnswers: [ProbeAnswer] = []
         /// The worker that the datagram just received belongs to.
         package var handOver: UInt8?
     }
@@ -91,8 +93,17 @@ package final class VirtualWorker {
             let more = drainActions()
             output.datagrams += more.datagrams
             output.transitions += more.transitions
+            output.probeAnswers += more.probeAnswers
         }
         return output
+    }
+
+    /// Has it ask a gateway out of turn.
+    package func probeNow(_ slot: GatewaySlot, ticket: UInt64, snapshot: RoutingSnapshot, now: Instant) -> Output {
+        PinnedSnapshot.lending(snapshot) {
+            core.probeNow(slot, ticket: ticket, snapshot: $0, now: now, into: &actions)
+        }
+        return drainActions()
     }
 
     /// Tells it that nothing can be sent there.
@@ -127,6 +138,7 @@ package final class VirtualWorker {
             timers.push(timer.token, at: timer.at)
         }
         output.transitions = actions.transitions
+        output.probeAnswers = actions.probeAnswers
         output.handOver = actions.handOver
         actions.removeAll()
         return output

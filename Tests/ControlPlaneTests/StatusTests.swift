@@ -15,7 +15,9 @@ import Time
         #expect(before["status"] == .string("in-service"))
         #expect(before["since"] == .null)
         try fixture.takeOut("lon1")
-        fixture.plane.table.countFailure(try fixture.slot("lon1"))
+        let now = fixture.clock.now
+        _ = fixture.plane.table.observe(
+            try fixture.slot("lon1"), .transportError, of: StatusRules(outOfServiceCauses: []), begun: now, now: now)
         try await fixture.settle()
         let record = try #require(try fixture.statusRecords().first)
         let status = try fixture.plane.status(ofGateway: "lon1").value

@@ -55,7 +55,7 @@ final class FuzzedSignalling {
                 .init(role: .proxy, bound: addresses[0], advertised: addresses[0]),
                 .init(role: .redirect, bound: addresses[1], advertised: addresses[1]),
             ], routeSecret: KeyedHash.Key(1, 2), workerSecret: KeyedHash.Key(3, 4), serverName: "T")
-        settings.probing.interval = .zero
+        settings.probing.isEnabled = false
         worker = VirtualWorker(settings: settings, table: table, now: now)
     }
 

@@ -195,8 +195,7 @@ extension RoutingSnapshot {
         let now = SelectionTests.now
         #expect(table.takeOut(first, until: now, cause: .noResponse, now: now, reporter: .call) == nil)
         #expect(table.status(of: second).status == .inService)
-        table.countFailure(first)
-        table.countAnswer(first)
+        #expect(table.observe(first, .answered, of: StatusRules(), begun: now, now: now) == nil)
         for _ in 0..<3 {
             let run = table.noteProbe(first, at: now, sipStatus: 0, roundTrip: .zero, isAcknowledged: false)
             #expect(run.failures == 0)

@@ -51,6 +51,7 @@ struct Bench {
     private(set) var snapshot: RoutingSnapshot
     private(set) var now = Bench.start
     private(set) var transitions: [StatusTransition] = []
+    private(set) var probeAnswers: [ProbeAnswer] = []
     /// All that was sent since the last look.
     private(set) var sent: [Sent] = []
 
@@ -83,7 +84,7 @@ struct Bench {
                     role: .redirect, bound: try Self.address("10.0.0.1:5070"),
                     advertised: try Self.address("10.0.0.1:5070")),
             ], routeSecret: KeyedHash.Key(1, 2), workerSecret: KeyedHash.Key(3, 4), serverName: "Tandem/test")
-        if !isProbing { settings.probing.interval = .zero }
+        if !isProbing { settings.probing.isEnabled = false }
         change(&settings)
         self.settings = settings
         worker = VirtualWorker(settings: settings, table: table, now: now)
@@ -121,6 +122,14 @@ struct Bench {
     }
 
     // MARK: driving
+
+    mutating func probeNow(_ number: Int, ticket: UInt64) {
+        if let slot = builder.slot(of: "g\(number)") { probeNow(slot, ticket: ticket) }
+    }
+
+    mutating func probeNow(_ slot: GatewaySlot, ticket: UInt64) {
+        take(worker.probeNow(slot, ticket: ticket, snapshot: snapshot, now: now))
+    }
 
     mutating func receive(_ text: String, from source: TransportAddress, on listener: ListenerNumber = Bench.proxy) {
         receive(Array(text.utf8), from: source, on: listener)
@@ -165,6 +174,7 @@ struct Bench {
     private mutating func take(_ output: VirtualWorker.Output) {
         sent += output.datagrams.map { Sent($0, at: now) }
         transitions += output.transitions
+        probeAnswers += output.probeAnswers
     }
 
     /// What was sent since the last look; looking forgets.

@@ -141,7 +141,7 @@ final class DataPlaneFixture {
             ], routeSecret: KeyedHash.Key(1, 2), serverName: "tandem")
         settings.workerCount = workerCount
         if let streams { settings.streams = streams }
-        settings.probing.interval = .zero
+        settings.probing.isEnabled = false
         let log = TransitionLog()
         transitions = log
         plane = try DataPlane(
