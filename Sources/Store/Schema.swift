@@ -13,6 +13,7 @@ enum Schema {
         migrator.registerMigration("webhooks") { db in try db.execute(sql: webhooks) }
         migrator.registerMigration("answers") { db in try db.execute(sql: answers) }
         migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
+        migrator.registerMigration("status-history") { db in try db.execute(sql: Store.statusHistorySchema) }
         return migrator
     }()
 

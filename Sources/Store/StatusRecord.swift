@@ -46,6 +46,8 @@ package struct StatusRecord: Equatable, Sendable {
     package let observer: String
     /// What changed.
     package let change: StatusChange
+    /// Who has taken note of it; nil: nobody yet.
+    package var acknowledgement: Acknowledgement?
 
     /// A record of its parts.
     package init(sequence: Int64, observer: String, change: StatusChange) {
@@ -54,13 +56,15 @@ package struct StatusRecord: Equatable, Sendable {
 
     /// The record as the API and the event's data show it (API section 6).
     package var json: JSONValue {
-        .object([
+        var members: [String: JSONValue] = [
             "sequence": .integer(sequence), "at": .string(change.at.rfc3339), "gateway": .string(change.gateway),
             "from": .string(change.from.rawValue), "to": .string(change.to.rawValue),
             "cause": .string(change.cause.name), "sip_status": change.sipStatus.map { .integer(Int64($0)) } ?? .null,
             "time_value": change.timeValue.map { .string($0.rfc3339) } ?? .null,
             "reporter": .string(change.reporter), "call_id": change.callID.map { .string($0) } ?? .null,
             "revision": .integer(change.revision.number), "observer": .string(observer),
-        ])
+        ]
+        if let acknowledgement { members["acknowledgement"] = acknowledgement.json }
+        return .object(members)
     }
 }

@@ -80,8 +80,10 @@ extension Store {
                 SELECT \(Self.recordColumns) FROM status_records
                 WHERE \(conditions.joined(separator: " AND ")) ORDER BY sequence LIMIT ?
                 """
-            return try Row.fetchAll(try db.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
-                .map(Self.record)
+            let records = try Row.fetchAll(
+                try db.cachedStatement(sql: sql), arguments: StatementArguments(arguments)
+            ).map(Self.record)
+            return try Self.acknowledged(records, db)
         }
     }
 
@@ -112,15 +114,17 @@ extension Store {
         }
     }
 
-    private static let recordColumns = """
+    static let recordColumns = """
         sequence, at, gateway, uri, from_status, to_status, cause, sip_status, time_value, reporter, call_id, \
         revision, observer
         """
 
-    private static func record(_ row: Row) throws -> StatusRecord {
+    static func record(_ row: Row) throws -> StatusRecord {
         guard let from = GatewayStatus(rawValue: try row.text(4)), let to = GatewayStatus(rawValue: try row.text(5)),
-            let cause = StatusCause(name: try row.text(6))
+            var cause = StatusCause(name: try row.text(6))
         else { throw MalformedRow(what: "a status record holds an unknown status or cause") }
+        // Both are called so; what was reported without a status was silence.
+        if cause == .reported, to == .outOfService, try row.integerOrNull(7) == nil { cause = .reportedNoResponse }
         return StatusRecord(
             sequence: try row.integer(0), observer: try row.text(12),
             change: StatusChange(
