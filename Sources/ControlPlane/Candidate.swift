@@ -89,7 +89,10 @@ struct Candidate {
             entries.append(
                 ChangeEntry(
                     revision: next, at: time, who: change.who, comment: change.comment, requestID: change.requestID,
-                    effects: effects, events: [event]))
+                    effects: effects,
+                    events: [event]
+                        + ChangeNotice.administrativeStates(
+                            effects, before: before, settings.gatewayDefaults, revision: next, at: time)))
         }
         var results: [OperationResult] = []
         for (outcome, operation) in zip(outcomes, change.operations) {

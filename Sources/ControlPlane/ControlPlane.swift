@@ -172,8 +172,12 @@ package final class ControlPlane: Sendable {
         }
         var timeValue: Instant?
         if change.to == .outOfService {
-            // The table knows no time before its origin, and an out-of-service without a time value would never end.
-            timeValue = max(change.timeValue.map { clock.instant(of: $0) } ?? clock.now, Instant(nanoseconds: 0))
+            // The operator's word may have no end; any other out-of-service without a time value would never end. The
+            // table knows no time before its origin.
+            let isEndless = change.timeValue == nil && change.cause == .operatorWord
+            timeValue =
+                isEndless
+                ? nil : max(change.timeValue.map { clock.instant(of: $0) } ?? clock.now, Instant(nanoseconds: 0))
         }
         table.restore(slot, change.to, cause: change.cause, timeValue: timeValue)
     }

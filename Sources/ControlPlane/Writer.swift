@@ -15,6 +15,10 @@ final class Writer: Sendable {
     /// How often a batch is evaluated again because the log had moved on.
     static let staleLimitCount = 3
 
+    /// How many status records go at once at most, and how long after that the next may.
+    static let retiredAtOnce = 1000
+    static let retirementPause = Duration.seconds(60)
+
     let inbox = Inbox()
 
     private let store: Store
@@ -27,6 +31,7 @@ final class Writer: Sendable {
     private let readOnly = Mutex<String?>(nil)
     private let announcements = Mutex<[EventDraft]>([])
     private let webhooks: WebhookDesk
+    private let retireAt = Mutex(Instant(nanoseconds: .min))
 
     init(
         store: Store, changeLog: any ChangeLog, table: GatewayInformationTable, snapshots: SnapshotCell,
@@ -62,6 +67,7 @@ final class Writer: Sendable {
                 let isWell = commit(delivery.changes)
                 if isWell, backOffMilliseconds > 0 { inbox.releaseStatusChanges() }
                 backOffMilliseconds = isWell ? 0 : min(max(100, backOffMilliseconds * 2), 5000)
+                if isWell { retireStatusRecords() }
                 if !isWell { inbox.holdStatusChanges(milliseconds: backOffMilliseconds) }
                 if delivery.isLast, !isWell || networkManager.pendingCount == 0 { return }
             }
@@ -76,6 +82,21 @@ final class Writer: Sendable {
         inbox.releaseStatusChanges()
     }
 
+    /// Lets go of status records that are older than the settings say: some at a time, and now and then.
+    private func retireStatusRecords() {
+        let now = clock.now
+        guard retireAt.withLock({ $0 <= now }) else { return }
+        let limit = clock.wallTime + .seconds(-86_400 * Int64(state.settings.statusRecordDays))
+        var pause = Self.retirementPause
+        do {
+            let count = try store.retireStatusRecords(before: limit, limitCount: Self.retiredAtOnce)
+            if count == Self.retiredAtOnce { pause = .seconds(1) }
+        } catch {
+            pause = Self.retirementPause  // nothing went; the next commit will tell what ails the disk
+        }
+        retireAt.withLock { $0 = now + pause }
+    }
+
     // MARK: one batch
 
     private typealias Answer = Result<ChangeResult, Refusal>
@@ -83,11 +104,11 @@ final class Writer: Sendable {
     /// Commits what waits in one batch and answers everyone. False: something is left to be tried again.
     private func commit(_ waiting: [Inbox.Waiting]) -> Bool {
         if store.position != state.position { _ = reload() }  // a refusal must speak of what is, too
-        let status = networkManager.takePending(limitCount: Self.statusChangesAtOnce)
-        let events = announcements.withLock { list in
+        var events = announcements.withLock { list in
             defer { list = [] }
             return list
         }
+        let status = networkManager.takePending(limitCount: Self.statusChangesAtOnce, events: &events)
         let desk = webhooks.take(at: clock.wallTime, revision: state.position.revision.number)
         for _ in 0...Self.staleLimitCount {
             var (candidate, answers) = evaluate(waiting)

@@ -8,6 +8,10 @@ import Time
 /// Every change adds one to the row's change count (modulo 4096), so a transition says which place it has. One that
 /// comes early is held until those before it have come; one that comes after its place was filled from the table is
 /// dropped.
+///
+/// A change is one of status, cause and time value together: the operator's word on a gateway that is out already, and
+/// the failure of a trial call, are changes from out-of-service to out-of-service. They become records, so that a
+/// restart finds the cause and the time value that hold; a record never says what the one before it said.
 struct StatusLedger {
     /// What turns a gateway's transition into a status change.
     struct Description {
@@ -23,13 +27,21 @@ struct StatusLedger {
         /// The status after it.
         var status = GatewayStatus.inService
         /// Came early, by change count.
-        var held: [UInt16: StatusTransition] = [:]
+        var held: [UInt16: Held] = [:]
         /// The table's word when it was ahead at the last sweep.
         var ahead: StatusWord?
         var lastChange: StatusChange?
     }
 
+    private struct Held {
+        let transition: StatusTransition
+        /// Who saw it, where others did.
+        let name: String?
+    }
+
     private var rows: [GatewaySlot: Row] = [:]
+    /// The words of the table, by row, that have been handed on whole.
+    private var settled: [StatusWord?] = []
     private var slots: [String: GatewaySlot] = [:]
     /// Last changes from before the start, of gateways that were not seen since.
     private var restored: [String: StatusChange] = [:]
@@ -46,6 +58,14 @@ struct StatusLedger {
     /// The row that a gateway was last seen in.
     func slot(of gateway: String) -> GatewaySlot? { slots[gateway] }
 
+    /// The status that was last handed on; nil: the gateway has not been seen yet.
+    func status(of slot: GatewaySlot) -> GatewayStatus? { rows[slot]?.status }
+
+    /// True when there is nothing to be said about a row of the table.
+    func isSettled(_ index: UInt16, _ word: StatusWord) -> Bool {
+        Int(index) < settled.count && settled[Int(index)] == word
+    }
+
     /// A change that came another way.
     mutating func noteLast(_ change: StatusChange) {
         guard let slot = slots[change.gateway], rows[slot]?.uri == change.uri else { return }
@@ -54,12 +74,12 @@ struct StatusLedger {
 
     /// Takes a transition in and appends the changes that it completes, in order.
     mutating func receive(
-        _ transition: StatusTransition, of gateway: SnapshotGateway, _ description: Description,
-        into changes: inout [StatusChange]
+        _ transition: StatusTransition, reportedBy name: String? = nil, of gateway: SnapshotGateway,
+        _ description: Description, into changes: inout [StatusChange]
     ) {
         var row = row(of: gateway)
         if Self.distance(from: row.count, to: transition.after.changeCount) > 0 {
-            row.held[transition.after.changeCount] = transition
+            row.held[transition.after.changeCount] = Held(transition: transition, name: name)
             Self.handOn(&row, description, into: &changes)
         }
         rows[gateway.slot] = row
@@ -80,12 +100,12 @@ struct StatusLedger {
                     Self.distance(from: row.count, to: $0) < Self.distance(from: row.count, to: $1)
                 }
                 var known = missed
-                if let before = next.flatMap({ row.held[$0]?.before }),
+                if let before = next.flatMap({ row.held[$0]?.transition.before }),
                     Self.distance(from: before.changeCount, to: missed.changeCount) >= 0
                 {
                     known = before
                 }
-                if known.status != row.status {
+                if Self.isNews(known, to: row, description) {
                     let change = Self.makeUp(known, from: row.status, row, at: now, description)
                     changes.append(change)
                     row.lastChange = change
@@ -97,6 +117,24 @@ struct StatusLedger {
         }
         row.ahead = Self.distance(from: row.count, to: word.changeCount) > 0 ? word : nil
         rows[gateway.slot] = row
+        settle(gateway.slot.index, row.ahead == nil ? word : nil)
+    }
+
+    private mutating func settle(_ index: UInt16, _ word: StatusWord?) {
+        while settled.count <= Int(index) { settled.append(nil) }
+        settled[Int(index)] = word
+    }
+
+    /// True when a word that nobody reported says something that was not handed on: another status or, of a gateway
+    /// that is out, another cause or time value.
+    private static func isNews(_ word: StatusWord, to row: Row, _ description: Description) -> Bool {
+        guard word.status == row.status else { return true }
+        guard word.status == .outOfService, let last = row.lastChange else { return false }
+        guard word.cause == last.cause, let timeValue = word.timeValue, let known = last.timeValue else {
+            return word.cause != last.cause || (word.timeValue == nil) != (last.timeValue == nil)
+        }
+        let shown = description.clock.wallTime(of: timeValue)  // the wall clock may have been set a little
+        return known + .seconds(1) < shown || shown + .seconds(1) < known
     }
 
     /// Forgets gateways that have gone.
@@ -122,22 +160,21 @@ struct StatusLedger {
 
     /// Hands on what was held, as far as nothing is missing.
     private static func handOn(_ row: inout Row, _ description: Description, into changes: inout [StatusChange]) {
-        while let transition = row.held.removeValue(forKey: (row.count &+ 1) % StatusWord.changeCountModulus) {
-            let change = change(transition, row, description)
+        while let next = row.held.removeValue(forKey: (row.count &+ 1) % StatusWord.changeCountModulus) {
+            let change = change(next, row, description)
             changes.append(change)
-            (row.count, row.status, row.lastChange) = (transition.after.changeCount, change.to, change)
+            (row.count, row.status, row.lastChange) = (next.transition.after.changeCount, change.to, change)
         }
     }
 
-    private static func change(
-        _ transition: StatusTransition, _ row: Row, _ description: Description
-    ) -> StatusChange {
-        StatusChange(
+    private static func change(_ held: Held, _ row: Row, _ description: Description) -> StatusChange {
+        let transition = held.transition
+        return StatusChange(
             at: description.clock.wallTime(of: transition.at), gateway: row.gateway, uri: row.uri,
             from: transition.before.status, to: transition.after.status, cause: transition.after.cause ?? .reported,
             sipStatus: transition.sipStatus == 0 ? nil : Int(transition.sipStatus),
             timeValue: transition.after.timeValue.map { description.clock.wallTime(of: $0) },
-            reporter: transition.reporter.rawValue,
+            reporter: held.name ?? transition.reporter.rawValue,
             callID: transition.callID.isEmpty ? nil : transition.callID.string, revision: description.revision)
     }
 

@@ -10,6 +10,17 @@ extension GatewayInformationTable {
     /// Sets whether the last known status is held. Only the network manager calls this.
     package func holdStatus(_ isHeld: Bool) { isStatusHeld.store(isHeld, ordering: .relaxed) }
 
+    /// In-service again, as if it had not fallen: its silence was our own network's. Nil when silence is not why it is
+    /// out, or it has gone.
+    package func undoFall(_ slot: GatewaySlot, now: Instant) -> StatusTransition? {
+        let transition = putBack(slot, cause: .reported, now: now, reporter: .networkManager) { $0.isOfSilence }
+        if transition != nil {
+            rows[slot.index].pointee.forgetFailures()
+            rows[slot.index].pointee.rampBegan.store(0, ordering: .relaxed)
+        }
+        return transition
+    }
+
     /// When the gateway last showed life by any response, to a call or a probe; nil: never.
     package func lastLife(of slot: GatewaySlot) -> Instant? {
         let row = rows[slot.index]

@@ -24,7 +24,10 @@ struct StatusWatch {
                 Violation(.statusHasCause, call: nil, now, "a change of gateway \(slot.index) \(detail)"))
         }
         checkCount += 1
-        if transition.before.status == transition.after.status { broken("that changes nothing") }
+        let (before, after) = (transition.before, transition.after)
+        if before.status == after.status, before.cause == after.cause, before.timeValue == after.timeValue {
+            broken("that changes nothing")
+        }
         if let last = lastWord[slot], last != transition.before { broken("that does not follow the one before") }
         if transition.after.cause == nil { broken("without a cause") }
         if transition.after.cause == .timeValueReached, let due = transition.before.timeValue,
@@ -33,7 +36,11 @@ struct StatusWatch {
             broken("whose time value was reached a second before it was recorded")
         }
         lastWord[slot] = transition.after
-        outSince[slot] = transition.after.status == .outOfService ? transition.at : nil
+        if after.status == .inService {
+            outSince[slot] = nil
+        } else if before.status == .inService {
+            outSince[slot] = transition.at
+        }
     }
 
     mutating func noteDeparture(

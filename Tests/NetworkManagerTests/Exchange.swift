@@ -53,6 +53,40 @@ final class Exchange {
         snapshots.swap(to: builder.snapshot(revision: revision))
     }
 
+    /// Changes a gateway, for calls alone.
+    func change(_ id: String, _ body: (inout Gateway) -> Void) throws {
+        var gateway = try #require(builder.gateways[id])
+        body(&gateway)
+        let isPut = builder.put(gateway, in: table)
+        #expect(isPut)
+        show()
+    }
+
+    /// Makes a group, for calls alone.
+    func group(_ id: String, _ gateways: [String]) throws {
+        builder.put(GatewayGroup(id: id, members: gateways.map { .init(gateway: $0) }))
+        show()
+    }
+
+    /// Changes the settings, for calls alone.
+    func set(_ body: (inout RoutingSettings) -> Void) throws {
+        var settings = builder.settings
+        body(&settings)
+        builder.put(settings)
+        show()
+    }
+
+    private func show() {
+        snapshots.swap(to: builder.snapshot(revision: Revision(snapshots.latest.revision.number + 1000)))
+    }
+
+    /// The events that wait for the writer.
+    func takeEvents() -> [EventDraft] {
+        var events: [EventDraft] = []
+        _ = manager.takePending(limitCount: 0, events: &events)
+        return events
+    }
+
     func slot(_ gateway: String) throws -> GatewaySlot { try #require(builder.slot(of: gateway)) }
 
     /// Takes a gateway out for 60 s as a call does.

@@ -1,0 +1,88 @@
+import ControlPlane
+import Fixtures
+import JSON
+import NetworkManager
+import Routing
+import Store
+import Testing
+import Time
+
+@Suite struct StatusEventTests {
+    private func events(_ fixture: ControlPlaneFixture, _ type: String) throws -> [StoredEvent] {
+        try fixture.store.events(after: 0, types: [type], limit: 100)
+    }
+
+    @Test func `a changed administrative state is an event of the change that made it (API 7)`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        try await fixture.commit(try put("gateways/par1", #"{"uri":"sip:192.0.2.30","administrative_state":"locked"}"#))
+        try await fixture.commit(
+            try patch("gateways/lon1", #"{"administrative_state":"locked"}"#),
+            try patch("gateways/lon2", #"{"description":"x"}"#))
+        try await fixture.commit(try patch("gateways/lon1", #"{"administrative_state":null}"#))
+        let told = try events(fixture, "gateway.administrative-state.changed")
+        #expect(told.map(\.subject) == ["gateways/lon1", "gateways/lon1"])
+        #expect(told[0].data.contains(#""from":"unlocked""#) && told[0].data.contains(#""to":"locked""#))
+        #expect(told[1].data.contains(#""from":"locked""#) && told[1].data.contains(#""to":"unlocked""#))
+        #expect(told[1].data.contains("\"revision\":\(fixture.plane.revision)"))
+        fixture.close()
+    }
+
+    @Test func `a group's change is stored with the status change that did it`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        fixture.plane.networkManager.sweep()
+        try fixture.takeOut("lon1")
+        try fixture.takeOut("lon2")
+        try await fixture.settle()
+        let told = try events(fixture, "group.status.changed")
+        #expect(told.map(\.subject) == ["gateway-groups/london"])
+        #expect(told[0].data.contains(#""gateway":"lon2""#))
+        fixture.close()
+    }
+
+    @Test func `the operator's word without an end survives a restart, as does the one on a gateway that was out`()
+        async throws
+    {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        try fixture.takeOut("lon1", for: .seconds(5))
+        let until = fixture.clock.wallTime + .seconds(7200)
+        #expect(fixture.plane.networkManager.order(try fixture.slot("lon1"), .outOfService, until: until))
+        #expect(fixture.plane.networkManager.order(try fixture.slot("lon2"), .outOfService))
+        try await fixture.settle()
+        fixture.close()
+        fixture.clock.move(by: .seconds(3600))
+        let again = try ControlPlaneFixture(folder: fixture.folder, clock: fixture.clock)
+        for gateway in ["lon1", "lon2"] {
+            let word = again.plane.table.status(of: try again.slot(gateway))
+            #expect(word.status == .outOfService)
+            #expect(word.cause == .operatorWord)
+            #expect(!word.isUsable(at: again.clock.now))
+        }
+        #expect(again.plane.table.status(of: try again.slot("lon2")).timeValue == nil)
+        fixture.clock.move(by: .seconds(3601))
+        again.plane.networkManager.sweep()
+        #expect(again.plane.table.status(of: try again.slot("lon1")).status == .inService)
+        #expect(again.plane.table.status(of: try again.slot("lon2")).status == .outOfService)
+        again.close()
+    }
+
+    @Test func `status records go after the days that the settings say`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        try await fixture.commit(try patch("settings", #"{"status_records_kept_days":2}"#))
+        for _ in 0..<3 {
+            try fixture.takeOut("lon1")
+            fixture.clock.move(by: .seconds(70))
+            fixture.plane.networkManager.sweep()
+        }
+        try await fixture.settle()
+        #expect(try fixture.statusRecords().count == 6)
+        fixture.clock.move(by: .seconds(3 * 86_400))
+        try await fixture.settle()
+        try await fixture.settle()
+        #expect(try fixture.statusRecords().count == 1, "the last one says what holds")
+        fixture.close()
+    }
+}
