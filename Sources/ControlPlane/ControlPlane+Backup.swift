@@ -1,6 +1,6 @@
 import Dispatch
 import Glibc
-package import Store
+import Store
 import Synchronization
 import Time
 

@@ -13,27 +13,35 @@ extension ControlPlane {
             throw Refusal(
                 .malformed, "number: the user part of a Request-URI is needed, such as %2B442071234567 or alice.")
         }
-        let snapshot = snapshots.latest
+        var snapshot = snapshots.latest
+        var table = table
+        if let revision = query.revision, revision != snapshot.revision.number {
+            (snapshot, table) = try past(query, at: Revision(revision))
+        }
         let plan = try plan(of: query, in: snapshot)
         var answer: [String: JSONValue] = [
             "revision": .integer(snapshot.revision.number), "routing_plan": .null, "matched_prefix": .null,
             "routing_list": .null, "targets": .array([]), "left_out": .array([]),
         ]
         if let plan {
-            explain(query, plan, snapshot, into: &answer)
+            explain(query, plan, snapshot, table, into: &answer)
         } else {
-            answer.merge(Self.failure(status: 403, reason: "source not allowed", retryAfterSeconds: nil)) { $1 }
+            let failure = RoutingFailure.unknownPeer
+            answer.merge(
+                Self.failure(status: failure.status, reason: failure.reason, retryAfterSeconds: nil)
+            ) { $1 }
         }
         return Revised(.object(answer), revision: snapshot.revision)
     }
 
     private func explain(
-        _ query: LookupQuery, _ plan: PlanNumber, _ snapshot: RoutingSnapshot, into answer: inout [String: JSONValue]
+        _ query: LookupQuery, _ plan: PlanNumber, _ snapshot: RoutingSnapshot, _ table: GatewayInformationTable,
+        into answer: inout [String: JSONValue]
     ) {
-        let now = clock.now
+        let now = query.at.map { clock.instant(of: $0) } ?? clock.now
         var call = RoutingQuery(
             DialledNumber(query.number), in: plan, draw: CallDraw.number(for: query.callID ?? ""), now: now,
-            wallTime: clock.wallTime)
+            wallTime: query.at ?? clock.wallTime)
         call.user = CallDraw.number(for: query.number)
         call.caller = CallDraw.number(for: query.caller ?? "")
         var set = TargetSet()
@@ -62,7 +70,7 @@ extension ControlPlane {
     }
 
     /// The plan that the call would be looked up in; nil when its source may not call.
-    private func plan(of query: LookupQuery, in snapshot: RoutingSnapshot) throws(Refusal) -> PlanNumber? {
+    func plan(of query: LookupQuery, in snapshot: RoutingSnapshot) throws(Refusal) -> PlanNumber? {
         var ofSource: PlanNumber?
         if let source = query.source {
             guard let address = IPAddress(source) else {

@@ -24,7 +24,7 @@ extension ControlPlane {
             guard items.count < limit else {
                 return ResourcePage(items: items, next: last, revision: state.position.revision.number)
             }
-            items.append(json(id, slot))
+            items.append(json(id, slot, state))
             last = id
         }
         return ResourcePage(items: items, next: nil, revision: state.position.revision.number)
@@ -61,7 +61,7 @@ extension ControlPlane {
     package func status(ofGateway id: String) throws(Refusal) -> Revised<JSONValue> {
         let state = state
         guard let slot = state.builder.slot(of: id) else { throw .notFound(ResourcePath(.gateways, id)) }
-        return Revised(json(id, slot), revision: state.position.revision)
+        return Revised(json(id, slot, state), revision: state.position.revision)
     }
 
     /// The status of a group: in-service while one usable member is.
@@ -73,11 +73,13 @@ extension ControlPlane {
         for member in group.members {
             guard let slot = state.builder.slot(of: member.gateway) else { continue }
             let word = table.status(of: slot)
-            if word.status == .inService { isInService = true }
+            let administrativeState = state.builder.gateways[member.gateway]?.administrativeState ?? .unlocked
+            if word.status == .inService, administrativeState == .unlocked { isInService = true }
             let status = GatewayState(word, lastChange: lastChange(of: member.gateway), clock: clock)
             members.append(
                 .object([
                     "gateway": .string(member.gateway), "status": .string(word.status.rawValue),
+                    "administrative_state": .string(administrativeState.rawValue),
                     "time_value": status.timeValueJSON, "cause": status.causeJSON,
                 ]))
         }
@@ -96,8 +98,8 @@ extension ControlPlane {
         return change
     }
 
-    /// A row as API section 6 shows it. Counts that nobody keeps yet (calls under way, response times) are left out.
-    private func json(_ id: String, _ slot: GatewaySlot) -> JSONValue {
+    /// A row as API section 6 shows it.
+    private func json(_ id: String, _ slot: GatewaySlot, _ state: CommittedState) -> JSONValue {
         let status = GatewayState(table.status(of: slot), lastChange: lastChange(of: id), clock: clock)
         let counts = table.counts(of: slot)
         var lastResult = JSONValue.null
@@ -112,7 +114,10 @@ extension ControlPlane {
             "time_value": status.timeValueJSON, "cause": status.causeJSON, "reporter": status.reporterJSON,
         ]
         let own: [String: JSONValue] = [
-            "gateway": .string(id), "administrative_state": .string("unlocked"),
+            "gateway": .string(id),
+            "administrative_state": .string(
+                (state.builder.gateways[id]?.administrativeState ?? .unlocked).rawValue),
+            "active_calls": .integer(Int64(counts.liveCalls)), "response_ms": responseTimes(of: slot),
             "observers": .array([.object(observed.merging(["node": .string(store.node)]) { $1 })]),
             "calls_answered": .integer(Int64(clamping: counts.answered)),
             "calls_failed": .integer(Int64(clamping: counts.failed)),
@@ -124,6 +129,15 @@ extension ControlPlane {
             ]),
         ]
         return .object(own.merging(observed) { $1 })
+    }
+
+    /// Of the first responses to calls; null before the first.
+    private func responseTimes(of slot: GatewaySlot) -> JSONValue {
+        func milliseconds(_ duration: Duration?) -> JSONValue {
+            duration.map { .number(Double($0.nanoseconds / 1000) / 1000) } ?? .null
+        }
+        let times = table.responseTimes(of: slot)
+        return .object(["p50": milliseconds(times?.p50), "p95": milliseconds(times?.p95)])
     }
 }
 
@@ -138,7 +152,7 @@ struct GatewayState {
         self.word = word
         let converted = word.timeValue.map { clock.wallTime(of: $0) }
         let isSame = lastChange.map { change in
-            guard change.to == word.status, change.cause == word.cause else { return false }
+            guard change.to == word.status, change.cause.name == word.cause?.name else { return false }
             guard let shown = change.timeValue, let converted else {
                 return change.timeValue == nil && converted == nil
             }

@@ -33,6 +33,8 @@ package final class ControlPlane: Sendable {
     /// Requests that may come again and are under way: by path and key.
     let requestsUnderWay = Mutex<Set<[String]>>([])
     let isBackingUp = Atomic(false)
+    /// Where requests wait for the disk that are no business of the writer's.
+    let deskQueue = DispatchQueue(label: "tandem-desk")
     private let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
 

@@ -55,6 +55,8 @@ indirect enum FieldRule: Sendable {
     case object(Schema)
     /// A list of objects of this shape; what `key` refers to stands in it once at most.
     case entries(Schema, key: String, limitCount: Int)
+    /// A list of 1 to so many objects of this shape.
+    case reports(Schema, limitCount: Int)
 
     /// How many labels an object has at most.
     static let labelLimitCount = 64
@@ -83,6 +85,7 @@ indirect enum FieldRule: Sendable {
         case .object(let schema): "an object with any of \(schema.names)"
         case .entries(_, let key, let limit):
             limit == .max ? "a list of objects with \"\(key)\"" : "a list of up to \(limit) objects with \"\(key)\""
+        case .reports(let schema, let limit): "a list of 1...\(limit) objects of \(schema.names)"
         }
     }
 }

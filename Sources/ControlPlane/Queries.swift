@@ -1,5 +1,6 @@
 package import Routing
 package import Store
+package import Time
 
 /// Which part of which list.
 package struct ListQuery: Sendable {
@@ -32,6 +33,10 @@ package struct LookupQuery: Sendable {
     package var callID: String?
     /// The user part of the caller's URI; decides in groups that hash by it.
     package var caller: String?
+    /// When the call comes; nil: now.
+    package var at: WallTime?
+    /// By the routing data of this revision; nil: of the present one.
+    package var revision: Int64?
 
     /// The look-up of a number.
     package init(number: String) { self.number = number }

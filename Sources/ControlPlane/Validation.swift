@@ -74,6 +74,9 @@ struct Validation {
             return .object(check(members, schema, at: place))
         case .entries(let schema, let key, let limit):
             return checkEntries(value, rule, schema, key, limitCount: limit, at: place)
+        case .reports(let schema, let limit):
+            if case .array(let values) = value, values.isEmpty { return refuse(place, value, "an empty list", rule) }
+            return checkEntries(value, rule, schema, nil, limitCount: limit, at: place)
         }
         return value
     }
@@ -91,7 +94,8 @@ struct Validation {
         case .gatewayURI: return TextRules.reason(againstGatewayURI: text)
         case .personURI: return TextRules.reason(againstPersonURI: text)
         case .apiURL: return TextRules.reason(againstAPIURL: text)
-        case .integer, .flag, .gatewayURIs, .networks, .labels, .causes, .object, .entries: return nil
+        case .integer, .flag, .gatewayURIs, .networks, .labels, .causes, .object, .entries, .reports:
+            return nil
         }
     }
 
@@ -178,7 +182,7 @@ struct Validation {
     }
 
     private mutating func checkEntries(
-        _ value: JSONValue, _ rule: FieldRule, _ schema: Schema, _ key: String, limitCount: Int, at place: String
+        _ value: JSONValue, _ rule: FieldRule, _ schema: Schema, _ key: String?, limitCount: Int, at place: String
     ) -> JSONValue? {
         guard case .array(let values) = value else { return refuse(place, value, "not a list", rule) }
         guard values.count <= limitCount else { return refuse(place, value, "\(values.count) entries", rule) }
@@ -186,11 +190,11 @@ struct Validation {
         var seen: Set<String> = []
         for (index, value) in values.enumerated() {
             guard case .object(let members) = value else {
-                note(FieldError("\(place)/\(index)", value, "not an object", allowed: "an object with \"\(key)\""))
+                note(FieldError("\(place)/\(index)", value, "not an object", allowed: "an object of \(schema.names)"))
                 continue
             }
             kept.append(.object(check(members, schema, at: "\(place)/\(index)")))
-            if let id = members[key]?.text, !seen.insert(id).inserted {
+            if let key, let id = members[key]?.text, !seen.insert(id).inserted {
                 let pointer = "\(place)/\(index)/\(key)"
                 note(FieldError(pointer, .string(id), "the same \(key) twice", allowed: "each \(key) once"))
             }

@@ -7,14 +7,15 @@ import Time
 extension Endpoint {
     /// Look-up and the network manager's tables (API sections 5 and 6).
     static let status: [Endpoint] = [
-        Endpoint(.get, "/v1/lookup", ["number", "plan", "source", "caller", "call_id"]) {
+        Endpoint(.get, "/v1/lookup", ["number", "plan", "source", "caller", "call_id", "at", "revision"]) {
             service, request throws(HTTPProblem) in
             guard let number = request["number"], !number.isEmpty else {
                 throw HTTPProblem(.malformed, "the query parameter number is missing: /v1/lookup?number=442071234567")
             }
             var query = LookupQuery(number: number)
             (query.plan, query.source, query.callID) = (request["plan"], request["source"], request["call_id"])
-            query.caller = request["caller"]
+            (query.caller, query.at) = (request["caller"], try request.time("at"))
+            query.revision = try request.number("revision", 1...Int64.max)
             let asked = query
             return .answer(try service.revised { () throws(Refusal) in try service.controlPlane.lookup(asked) })
         },
@@ -58,7 +59,7 @@ extension HTTPService {
     fileprivate func statusRecords(_ request: HTTPRequest) throws(HTTPProblem) -> HTTPAnswer {
         var query = StatusRecordQuery()
         if let gateway = request["gateway"] { query.gateways = [gateway] }
-        let causes = StatusCause.allCases.map(\.name)
+        let causes = StatusCause.allCases.filter { $0 != .reportedNoResponse }.map(\.name)
         query.cause = try request.word("cause", causes) { StatusCause(name: $0) }
         query.from = try request.time("from")
         query.to = try request.time("to")

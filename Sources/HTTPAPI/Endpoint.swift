@@ -57,7 +57,8 @@ struct Endpoint: Sendable {
     }
 
     /// Every endpoint, in the order of the document. `openapi/tandem.yaml` says the same to clients.
-    static let all: [Endpoint] = resources + status + events + webhooks + calls + tokens + backup + system
+    static let all: [Endpoint] =
+        resources + status + statusChanges + events + webhooks + calls + tokens + backup + system
 }
 
 /// Where a request goes.

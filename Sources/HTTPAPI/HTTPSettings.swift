@@ -1,5 +1,7 @@
 package import Addressing
+package import ControlPlane
 package import JSON
+package import Routing
 
 /// Where and within which limits the API is served (API section 9).
 package struct HTTPSettings: Sendable {
@@ -46,6 +48,8 @@ package struct HTTPSurroundings: Sendable {
     package var readiness: @Sendable () -> [String] = { [] }
     /// Adds the figures of the process to `/metrics`.
     package var metrics: @Sendable (inout PrometheusText) -> Void = { _ in }
+    /// Asks a gateway out of turn and tells how it ended, once, from any thread; nil: nobody could ask.
+    package var probe: @Sendable (GatewaySlot, @escaping @Sendable (ProbeOutcome?) -> Void) -> Void = { $1(nil) }
     /// The newest call records, newest first.
     package var calls: @Sendable (CallQuery) -> CallPage = { _ in CallPage(items: [], next: nil) }
     /// One call record; nil when none has that id.

@@ -36,13 +36,17 @@ extension NetworkManager {
 
     /// The operator's word: see `GatewayInformationTable.order`.
     ///
-    /// - Parameter until: nil: until he says otherwise.
+    /// - Parameters:
+    ///   - until: nil: until he says otherwise.
+    ///   - note: why, in his words; it stands in the record.
     /// - Returns: Whether that was a change; `whenRecorded` tells when it is on disk.
     @discardableResult
-    package func order(_ slot: GatewaySlot, _ status: GatewayStatus, until: WallTime? = nil) -> Bool {
+    package func order(_ slot: GatewaySlot, _ status: GatewayStatus, until: WallTime? = nil, note: String? = nil)
+        -> Bool
+    {
         let transition = table.order(slot, status, until: until.map { clock.instant(of: $0) }, now: clock.now)
         guard let transition else { return false }
-        receive([transition])
+        receive([transition], note: note)
         return true
     }
 }

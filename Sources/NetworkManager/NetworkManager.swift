@@ -49,8 +49,10 @@ package final class NetworkManager: Sendable {
     ///
     /// A transition of a gateway that is gone from the latest snapshot is dropped.
     ///
-    /// - Parameter name: the reporter's, where others saw it.
-    package func receive(_ transitions: [StatusTransition], reportedBy name: String? = nil) {
+    /// - Parameters:
+    ///   - name: the reporter's, where others saw it.
+    ///   - note: what the operator says to it.
+    package func receive(_ transitions: [StatusTransition], reportedBy name: String? = nil, note: String? = nil) {
         guard !transitions.isEmpty else { return }
         collect { state, snapshot in
             for transition in transitions {
@@ -59,7 +61,7 @@ package final class NetworkManager: Sendable {
                     state.network.noteFall(of: transition.slot, at: transition.at)
                 }
                 state.ledger.receive(
-                    transition, reportedBy: name, of: gateway, describe(snapshot), into: &state.pending)
+                    transition, reportedBy: name, note: note, of: gateway, describe(snapshot), into: &state.pending)
             }
         }
     }

@@ -37,6 +37,8 @@ struct StatusLedger {
         let transition: StatusTransition
         /// Who saw it, where others did.
         let name: String?
+        /// What the operator says to it.
+        let note: String?
     }
 
     private var rows: [GatewaySlot: Row] = [:]
@@ -74,12 +76,12 @@ struct StatusLedger {
 
     /// Takes a transition in and appends the changes that it completes, in order.
     mutating func receive(
-        _ transition: StatusTransition, reportedBy name: String? = nil, of gateway: SnapshotGateway,
-        _ description: Description, into changes: inout [StatusChange]
+        _ transition: StatusTransition, reportedBy name: String? = nil, note: String? = nil,
+        of gateway: SnapshotGateway, _ description: Description, into changes: inout [StatusChange]
     ) {
         var row = row(of: gateway)
         if Self.distance(from: row.count, to: transition.after.changeCount) > 0 {
-            row.held[transition.after.changeCount] = Held(transition: transition, name: name)
+            row.held[transition.after.changeCount] = Held(transition: transition, name: name, note: note)
             Self.handOn(&row, description, into: &changes)
         }
         rows[gateway.slot] = row
@@ -169,13 +171,15 @@ struct StatusLedger {
 
     private static func change(_ held: Held, _ row: Row, _ description: Description) -> StatusChange {
         let transition = held.transition
-        return StatusChange(
+        var change = StatusChange(
             at: description.clock.wallTime(of: transition.at), gateway: row.gateway, uri: row.uri,
             from: transition.before.status, to: transition.after.status, cause: transition.after.cause ?? .reported,
             sipStatus: transition.sipStatus == 0 ? nil : Int(transition.sipStatus),
             timeValue: transition.after.timeValue.map { description.clock.wallTime(of: $0) },
             reporter: held.name ?? transition.reporter.rawValue,
             callID: transition.callID.isEmpty ? nil : transition.callID.string, revision: description.revision)
+        change.note = held.note
+        return change
     }
 
     private static func makeUp(

@@ -26,6 +26,7 @@ package struct DialledNumber: Sendable, BitwiseCopyable {
     func prefix(_ count: Int) -> DialledNumber {
         var shorter = self
         shorter.digitCount = min(digitCount, count)
+        shorter.digits = digits.prefix(shorter.digitCount)
         return shorter
     }
 

@@ -34,6 +34,11 @@ struct PackedDigits: Hashable, Comparable, Sendable, BitwiseCopyable {
         return max(0, both >> 4 - 1) * 12 + max(0, both & 15 - 1)
     }
 
+    /// The first `count` digits, 0 or more.
+    func prefix(_ count: Int) -> PackedDigits {
+        count >= 32 ? self : PackedDigits(bits: bits & ~(UInt128.max &>> UInt128(truncatingIfNeeded: 4 * count)))
+    }
+
     /// What follows the first `count` digits.
     @inline(__always)
     func dropFirst(_ count: Int) -> PackedDigits {

@@ -14,6 +14,9 @@ enum Schema {
         migrator.registerMigration("answers") { db in try db.execute(sql: answers) }
         migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
         migrator.registerMigration("status-history") { db in try db.execute(sql: Store.statusHistorySchema) }
+        migrator.registerMigration("notes") { db in
+            try db.execute(sql: "ALTER TABLE status_records ADD COLUMN note TEXT")
+        }
         return migrator
     }()
 

@@ -26,8 +26,10 @@ package struct StatusChange: Equatable, Sendable {
     package let callID: String?
     /// The revision of the routing data at that time.
     package let revision: Revision
+    /// What the operator says to it.
+    package var note: String?
 
-    /// A change of its parts.
+    /// A change of its parts, without a note.
     package init(
         at: WallTime, gateway: String, uri: String, from: GatewayStatus, to: GatewayStatus, cause: StatusCause,
         sipStatus: Int?, timeValue: WallTime?, reporter: String, callID: String?, revision: Revision
@@ -64,6 +66,7 @@ package struct StatusRecord: Equatable, Sendable {
             "reporter": .string(change.reporter), "call_id": change.callID.map { .string($0) } ?? .null,
             "revision": .integer(change.revision.number), "observer": .string(observer),
         ]
+        if let note = change.note { members["note"] = .string(note) }
         if let acknowledgement { members["acknowledgement"] = acknowledgement.json }
         return .object(members)
     }

@@ -139,13 +139,13 @@ extension Store: ChangeLog {
         try db.cachedStatement(
             sql: """
                 INSERT INTO status_records (sequence, at, gateway, uri, from_status, to_status, cause, sip_status,
-                    time_value, reporter, call_id, revision, observer)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    time_value, reporter, call_id, revision, observer, note)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
             record.sequence, change.at.milliseconds, change.gateway, change.uri, change.from.rawValue,
             change.to.rawValue, change.cause.name, change.sipStatus, change.timeValue?.milliseconds, change.reporter,
-            change.callID, change.revision.number, node,
+            change.callID, change.revision.number, node, change.note,
         ])
         let event = EventDraft(
             type: "gateway.status.changed", subject: ResourcePath(.gateways, change.gateway).text, time: change.at,

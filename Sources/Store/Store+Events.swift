@@ -116,7 +116,7 @@ extension Store {
 
     static let recordColumns = """
         sequence, at, gateway, uri, from_status, to_status, cause, sip_status, time_value, reporter, call_id, \
-        revision, observer
+        revision, observer, note
         """
 
     static func record(_ row: Row) throws -> StatusRecord {
@@ -125,13 +125,13 @@ extension Store {
         else { throw MalformedRow(what: "a status record holds an unknown status or cause") }
         // Both are called so; what was reported without a status was silence.
         if cause == .reported, to == .outOfService, try row.integerOrNull(7) == nil { cause = .reportedNoResponse }
-        return StatusRecord(
-            sequence: try row.integer(0), observer: try row.text(12),
-            change: StatusChange(
-                at: WallTime(milliseconds: try row.integer(1)), gateway: try row.text(2), uri: try row.text(3),
-                from: from, to: to, cause: cause, sipStatus: try row.integerOrNull(7).map { Int(clamping: $0) },
-                timeValue: try row.integerOrNull(8).map { WallTime(milliseconds: $0) }, reporter: try row.text(9),
-                callID: try row.textOrNull(10), revision: Revision(try row.integer(11))))
+        var change = StatusChange(
+            at: WallTime(milliseconds: try row.integer(1)), gateway: try row.text(2), uri: try row.text(3),
+            from: from, to: to, cause: cause, sipStatus: try row.integerOrNull(7).map { Int(clamping: $0) },
+            timeValue: try row.integerOrNull(8).map { WallTime(milliseconds: $0) }, reporter: try row.text(9),
+            callID: try row.textOrNull(10), revision: Revision(try row.integer(11)))
+        change.note = try row.textOrNull(13)
+        return StatusRecord(sequence: try row.integer(0), observer: try row.text(12), change: change)
     }
 
     private static func placeholders(_ count: Int) -> String {

@@ -94,6 +94,9 @@ final class Server: Sendable {
         var surroundings = HTTPSurroundings()
         surroundings.readiness = { phase.reasonsNotReady }
         surroundings.metrics = { [dataPlane] in ProcessMetrics.write(of: dataPlane, into: &$0) }
+        surroundings.probe = { [dataPlane] slot, tell in
+            dataPlane.probe(slot) { tell(ProbeOutcome($0)) }
+        }
         surroundings.log = { level, message, fields in Self.write(level, message, fields, to: log) }
         var api = settings.api
         api.tlsIdentity = identity
@@ -230,5 +233,21 @@ final class Server: Sendable {
         let bytes = try store.secret(named: "route", byteCount: 16)
         func word(_ bytes: some Sequence<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
         return KeyedHash.Key(word(bytes.prefix(8)), word(bytes.dropFirst(8)))
+    }
+}
+
+extension ProbeOutcome {
+    /// Nil: no question was asked.
+    fileprivate init?(_ answer: ProbeAnswer) {
+        var (sipStatus, isTransportError): (Int?, Bool) = (nil, false)
+        switch answer.outcome {
+        case .answered(let status): sipStatus = status
+        case .noResponse: break
+        case .transportError: isTransportError = true
+        case .notAsked: return nil
+        }
+        self.init(
+            sipStatus: sipStatus, isTransportError: isTransportError, roundTrip: answer.roundTrip,
+            isAcknowledged: answer.isAcknowledged, isChange: answer.change != nil)
     }
 }

@@ -129,3 +129,56 @@ import Time
         return targets.compactMap { $0["gateway"]?.text }
     }
 }
+
+extension LookupTests {
+    @Test func `at judges routes and time values by another time`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        let start = fixture.clock.wallTime + .seconds(1000)
+        try await fixture.commit(
+            try put(
+                "routing-plans/default/routes/447", #"{"reject":{"status":603},"valid_from":"\#(start.rfc3339)"}"#))
+        try fixture.takeOut("lon1", for: .seconds(600))
+        func lookup(_ seconds: Int64?) throws -> JSONValue {
+            var query = LookupQuery(number: "447")
+            query.at = seconds.map { fixture.clock.wallTime + .seconds($0) }
+            return try fixture.plane.lookup(query).value
+        }
+        #expect(Self.gateways(try lookup(nil)) == ["lon2"])
+        #expect(Self.gateways(try lookup(700)) == ["lon1", "lon2"])
+        #expect(try lookup(1001)["status"] == .integer(603))
+        #expect(fixture.plane.table.status(of: try fixture.slot("lon1")).status == .outOfService, "nothing is changed")
+        fixture.close()
+    }
+
+    @Test func `a kept revision is asked as it was, with the present status`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        let old = fixture.plane.revision
+        try await fixture.commit(try patch("settings", #"{"gateway_defaults":{"resends":7}}"#))
+        try await fixture.commit(
+            try patch("gateway-groups/london", #"{"members":[{"gateway":"lon2"}]}"#),
+            try put("routing-plans/default/routes/4420", #"{"reject":{"status":404}}"#))
+        try await fixture.commit(
+            try delete("routing-plans/default/routes/44"), try delete("gateways/lon1"),
+            try put("ingress-peers/pbx", #"{"networks":["198.51.100.0/24"]}"#))
+        func lookup(_ number: String, at revision: Int64?, source: String? = nil) throws -> JSONValue {
+            var query = LookupQuery(number: number)
+            (query.revision, query.source) = (revision, source)
+            return try fixture.plane.lookup(query).value
+        }
+        #expect(try lookup("+442071", at: nil)["status"] == .integer(404))
+        let before = try lookup("+442071", at: old)
+        #expect(Self.gateways(before) == ["lon1", "lon2"])
+        #expect(before["revision"] == .integer(old) && before["matched_prefix"] == .string("44"))
+        guard case .array(let targets)? = before["targets"] else { throw CandidateFixture.NotRefused() }
+        #expect(targets.map { $0["resends"] } == [.integer(2), .integer(2)], "the defaults of that time")
+        #expect(Self.gateways(try lookup("449", at: old + 2)) == ["lon2"])
+        #expect(try lookup("4420", at: old + 2)["matched_prefix"] == .string("4420"))
+        #expect(try lookup("44", at: old, source: "198.51.100.1")["status"] == .integer(403), "that peer came later")
+        try fixture.takeOut("lon2")
+        #expect(Self.gateways(try lookup("44", at: old)) == ["lon1"], "lon2 has the same URI still, and is out")
+        #expect(throws: Refusal.self) { try lookup("44", at: fixture.plane.revision + 1) }
+        fixture.close()
+    }
+}

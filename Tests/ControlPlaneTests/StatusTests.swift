@@ -31,7 +31,8 @@ import Time
                 == (try json(
                     #"""
                     {"gateway":"lon1",\#(observed),"administrative_state":"unlocked",
-                    "observers":[{"node":"n1",\#(observed)}],"calls_answered":0,"calls_failed":1,
+                    "observers":[{"node":"n1",\#(observed)}],"active_calls":0,"calls_answered":0,"calls_failed":1,
+                    "response_ms":{"p50":null,"p95":null},
                     "consecutive_failures":1,"probe":{"last_at":null,"last_result":null,"round_trip_ms":null,
                     "failures":0}}
                     """#
@@ -72,6 +73,9 @@ import Time
         #expect(try status() == .string("in-service"))
         try fixture.takeOut("lon2")
         #expect(try status() == .string("out-of-service"))
+        try await fixture.commit(try put("gateways/lon3", #"{"uri":"sip:192.0.2.12","administrative_state":"locked"}"#))
+        try await fixture.commit(try patch("gateway-groups/london", #"{"members":[{"gateway":"lon3"}]}"#))
+        #expect(try status() == .string("out-of-service"), "it is in-service, and no call may use it")
         try await fixture.commit(try put("gateway-groups/empty", "{}"))
         #expect(try fixture.plane.status(ofGroup: "empty").value["status"] == .string("out-of-service"))
         #expect(throws: Refusal.self) { try fixture.plane.status(ofGroup: "nobody") }
