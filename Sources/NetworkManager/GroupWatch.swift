@@ -31,7 +31,10 @@ struct GroupWatch {
             unlocked.insert(gateway.slot)
         }
         var (groups, numbers, usable) = ([Group](), [GatewaySlot: [Int]](), Set<GatewaySlot>())
-        snapshot.forEachGroup { id, members in
+        // By name, so that what one gateway means for several groups is told in the same order at all times.
+        var named: [(id: String, members: [GatewaySlot])] = []
+        snapshot.forEachGroup { id, members in named.append((id, members)) }
+        for (id, members) in named.sorted(by: { $0.id < $1.id }) {
             var group = Group(id: id, usableCount: 0)
             // A gateway may be a member twice.
             for slot in Set(members) where unlocked.contains(slot) {

@@ -14,6 +14,8 @@ package import Time
 
 /// Receives every status change, hands it to the writer and wakes whoever waits for events.
 package final class NetworkManager: Sendable {
+    /// The newest call records.
+    package let callLog: CallLog
     let table: GatewayInformationTable
     let snapshots: SnapshotCell
     let clock: any TimeSource
@@ -42,6 +44,7 @@ package final class NetworkManager: Sendable {
         store: Store, table: GatewayInformationTable, snapshots: SnapshotCell, clock: any TimeSource
     ) throws(StoreError) {
         (self.table, self.snapshots, self.clock) = (table, snapshots, clock)
+        callLog = CallLog(snapshots: snapshots, clock: clock)
         state = Mutex(State(ledger: StatusLedger(lastChanges: try store.lastStatusRecords().map(\.change))))
     }
 

@@ -1,4 +1,4 @@
-import Routing
+package import Routing
 package import Time
 
 // How this room works. `ResponseContext` decides (which target next, what goes upstream, when to give up),

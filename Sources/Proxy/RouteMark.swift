@@ -11,21 +11,33 @@ package enum RouteMark {
     package static let parameterName: StaticString = "m"
 
     /// The mark for the dialog that a request would make.
-    package static func make(for request: Message, in datagram: Span<UInt8>, key: KeyedHash.Key) -> UInt64 {
-        value(request.callID, tag: request.fromTag, in: datagram, key: key)
+    ///
+    /// - Parameter worker: the worker that has the call: it stands in the lowest eight bits, by exclusive or.
+    package static func make(
+        for request: Message, in datagram: Span<UInt8>, worker: UInt8, key: KeyedHash.Key
+    ) -> UInt64 {
+        value(request.callID, tag: request.fromTag, in: datagram, key: key) ^ UInt64(worker)
     }
 
-    /// True when the Route value's URI carries the mark of the dialog that the request claims to be in.
-    package static func isAuthentic(
-        _ route: SIPURI, of request: Message, in datagram: Span<UInt8>, key: KeyedHash.Key
-    ) -> Bool {
+    /// The worker that has the call, when the Route value's URI carries the mark of the dialog that the request claims
+    /// to be in; nil when it does not. 56 bits must be right.
+    package static func worker(
+        by route: SIPURI, of request: Message, in datagram: Span<UInt8>, key: KeyedHash.Key
+    ) -> UInt8? {
         guard let parameter = parameter(parameterName, of: route.parameters, in: datagram), let mark = parameter.value,
             let given = hexadecimal(datagram, mark)
-        else { return false }
+        else { return nil }
         // Both are computed in any case, so that the time tells nothing of which one was nearer.
         let asCaller = value(request.callID, tag: request.fromTag, in: datagram, key: key) ^ given
         let asCallee = value(request.callID, tag: request.toTag, in: datagram, key: key) ^ given
-        return asCaller == 0 || asCallee == 0
+        let difference = asCaller > UInt64(UInt8.max) ? asCallee : asCaller
+        return UInt8(exactly: difference)
+    }
+
+    /// Names a dialog in either direction, for tables that all workers can be asked about.
+    package static func dialog(of message: Message, in datagram: Span<UInt8>, key: KeyedHash.Key) -> UInt64 {
+        value(message.callID, tag: message.fromTag, in: datagram, key: key)
+            &+ value(message.callID, tag: message.toTag, in: datagram, key: key)
     }
 
     private static func value(

@@ -42,8 +42,8 @@ package enum StatusCause: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         }
     }
 
-    /// True where the gateway gave no sign of life, so that an answer ends it, and who waits for one waits in vain. What
-    /// it says of itself (503, Retry-After) is a sign, and the operator's word says nothing of calls under way.
+    /// True where the gateway gave no sign of life: an answer ends it, and who waits for one waits in vain. What it
+    /// says of itself (503, Retry-After) is a sign, and the operator's word says nothing of calls under way.
     package var isSilence: Bool {
         switch self {
         case .noResponse, .transportError, .probeNoResponse, .reportedNoResponse: true
@@ -159,10 +159,13 @@ package struct ShortText: Sendable, BitwiseCopyable {
     /// The bytes of `range` in a datagram; the caller has checked that it lies within.
     package init(_ datagram: Span<UInt8>, _ range: Range<Int>) {
         guard range.lowerBound >= 0, range.upperBound <= datagram.count else { return }
-        for index in range.prefix(Self.limitBytes) {
-            bytes[Int(count)] = datagram[index]
-            count += 1
+        let kept = min(range.count, Self.limitBytes)
+        datagram.withUnsafeBytes { from in
+            withUnsafeMutableBytes(of: &bytes) {
+                $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: from[range.lowerBound..<range.lowerBound + kept]))
+            }
         }
+        count = UInt8(truncatingIfNeeded: kept)
         if range.count > Self.limitBytes { bytes[Self.limitBytes - 1] = UInt8(ascii: "~") }
     }
 

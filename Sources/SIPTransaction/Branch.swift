@@ -54,7 +54,8 @@ package struct Branch: Equatable, Sendable, BitwiseCopyable {
         return hexadecimal(datagram, range.lowerBound + 7, digits: 2).map { UInt8(truncatingIfNeeded: $0) }
     }
 
-    private func check(_ key: KeyedHash.Key) -> UInt64 {
+    /// The twelve digits at the end.
+    package func check(_ key: KeyedHash.Key) -> UInt64 {
         var hash = KeyedHash(key)
         hash.update(UInt64(slot) << 32 | UInt64(generation))
         hash.update(UInt64(worker))

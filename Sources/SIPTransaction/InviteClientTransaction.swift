@@ -70,6 +70,9 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
         }
     }
 
+    /// True after a 2xx.
+    package var isAccepted: Bool { state == .accepted }
+
     /// True while it may still send something that is written from its request: a copy, or an ACK.
     package var maySend: Bool {
         switch state {

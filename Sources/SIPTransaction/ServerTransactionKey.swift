@@ -39,6 +39,9 @@ package struct ServerTransactionKey: Equatable, Sendable, BitwiseCopyable {
         (low, high) = hash.finishWide()
     }
 
+    /// A key of a keyed hash that somebody else made, for a table of another kind.
+    package init(hash: UInt64) { (low, high) = (hash, 0) }
+
     private static func update(_ hash: inout KeyedHash, _ datagram: Span<UInt8>, _ part: ByteRange) {
         hash.update(UInt64(part.count))
         hash.update(datagram, part)

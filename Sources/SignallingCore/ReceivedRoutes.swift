@@ -8,7 +8,9 @@ import SIPMessage
 struct ReceivedRoutes {
     /// True when a Route value that names us, or the Request-URI where a strict router put ours there, carries the mark
     /// that we gave out for this dialog.
-    private(set) var isAuthentic = false
+    var isAuthentic: Bool { worker != nil }
+    /// The worker that had the call when the mark was given out.
+    private(set) var worker: UInt8?
     /// The first Route value that is not ours, else the Request-URI. Nil when that is not an address that we can send
     /// to, or one of our own.
     private(set) var nextHop: TransportAddress?
@@ -27,13 +29,13 @@ struct ReceivedRoutes {
     init(_ request: Message, _ datagram: Span<UInt8>, _ settings: SignallingSettings) {
         guard request.toTag != nil, var target = request.target else { return }
         var targetRange = request.requestURI
-        // §16.4: our own Record-Route in the Request-URI is the work of a strict router; whom the request is for stands
-        // last in Route.
+        // §16.4: our own Record-Route in the Request-URI is the work of a strict router; whom the request is for
+        // stands last in Route.
         if Self.isOurs(target, settings),
-            RouteMark.isAuthentic(target, of: request, in: datagram, key: settings.routeSecret),
+            let worker = RouteMark.worker(by: target, of: request, in: datagram, key: settings.routeSecret),
             let last = Self.lastRoute(of: request, datagram), let lastURI = Self.uri(last.range, datagram)
         {
-            isAuthentic = true
+            self.worker = worker
             (target, targetRange) = (lastURI, last.range)
             forwarded.requestURI = last.range
             forwarded.passedLimitCount = last.precedingCount
@@ -77,8 +79,8 @@ struct ReceivedRoutes {
                 }
                 forwarded.consumedCount += 1
                 if forwarded.passedLimitCount < .max { forwarded.passedLimitCount -= 1 }
-                if RouteMark.isAuthentic(uri, of: request, in: datagram, key: settings.routeSecret) {
-                    isAuthentic = true
+                if let worker = RouteMark.worker(by: uri, of: request, in: datagram, key: settings.routeSecret) {
+                    self.worker = worker
                 }
             }
         }
@@ -134,8 +136,8 @@ struct ReceivedRoutes {
         return isOurs(address, uri.port, settings)
     }
 
-    /// What the `maddr` parameter says (§19.1.1: the server to be contacted in place of the host), which is hardly ever
-    /// a multicast address.
+    /// What the `maddr` parameter says (§19.1.1: the server to be contacted in place of the host), which is hardly
+    /// ever a multicast address.
     private static func maddr(of uri: SIPURI, _ datagram: Span<UInt8>) -> IPAddress? {
         guard let value = parameter("maddr", of: uri.parameters, in: datagram)?.value else { return nil }
         let isBracketed = value.count > 2 && datagram[value.lowerBound] == UInt8(ascii: "[")

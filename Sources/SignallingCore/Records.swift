@@ -80,6 +80,12 @@ struct ClientRecord: BitwiseCopyable {
     var listener: ListenerNumber
     /// When it was sent first.
     let begun: Instant
+    /// What it holds of its gateway.
+    var claim = SignallingCore.Claim()
+    /// Which attempt of its call's record it is.
+    var attemptNumber: UInt8?
+    /// A bit for each dialog that a 2xx to it has made, by its key.
+    var dialogs: UInt64 = 0
     /// The client transaction of the target that its context tried before.
     var previousAttempt: Handle?
     /// Neighbours among the transactions that wait for a first response from the same destination.
@@ -118,6 +124,9 @@ struct ContextRecord: BitwiseCopyable {
 
     var machine: ResponseContext
     let server: ServerRecord.Handle
+    let isInvite: Bool
+    /// A bit for each target that was selected though its gateway was out-of-service.
+    let triedThoughOut: UInt64
     /// The request as it came, for as long as something may have to be written from it.
     var original: ByteStore.Block
     /// Its Call-ID.
@@ -138,6 +147,14 @@ struct ContextRecord: BitwiseCopyable {
     var keptStatus = 0
     /// The Reason fields of the caller's CANCEL, with their line ends.
     var cancelReason = ByteStore.Block.empty
+    /// Whose call it is, as long as it counts among those of its ingress peer by this.
+    var peer: PeerSlot?
+    /// The call's record while the search goes on.
+    var record: Slab<CallRecord>.Handle?
+    /// The final status that the caller was sent; 0: none yet.
+    var answer = 0
+    /// Its name afterwards; 0: there is none.
+    var recordID: UInt64 = 0
     /// Why the last attempt ended; nil before the first end.
     var lastEnd: AttemptEnd?
     /// The client transaction of the last target that was tried.
@@ -151,7 +168,7 @@ struct ContextRecord: BitwiseCopyable {
 extension TimerToken {
     /// What a timer belongs to.
     enum Owner: UInt64 {
-        case server, client, cancel, context, probing
+        case server, client, cancel, context, probing, liveCalls
     }
 
     /// owner: 4 bits | timer: 4 bits | generation: 24 bits | slot: 32 bits

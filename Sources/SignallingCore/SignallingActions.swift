@@ -37,6 +37,12 @@ package struct SignallingActions: ~Copyable, Sendable {
     package var transitions: [StatusTransition] = []
     /// What came of probes that were asked for by `SignallingCore.probeNow`.
     package var probeAnswers: [ProbeAnswer] = []
+    /// Calls whose search has ended.
+    package var records: [CallRecord] = []
+    /// Answered calls that are over.
+    package var endings: [CallRecord.Ending] = []
+    /// What became of live calls that other workers have: pass it on to them.
+    package var notices: [CallNotice] = []
     /// The worker that owns the transaction of the datagram just received: pass that datagram on to it.
     package var handOver: UInt8?
 
@@ -67,6 +73,9 @@ package struct SignallingActions: ~Copyable, Sendable {
         timers.removeAll(keepingCapacity: true)
         transitions.removeAll(keepingCapacity: true)
         probeAnswers.removeAll(keepingCapacity: true)
+        notices.removeAll(keepingCapacity: true)
+        records.removeAll(keepingCapacity: true)
+        endings.removeAll(keepingCapacity: true)
         handOver = nil
     }
 }

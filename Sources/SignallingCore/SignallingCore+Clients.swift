@@ -48,15 +48,19 @@ extension SignallingCore {
                 into: &forwardedBytes)
         }
         retryAfterSeconds = response.status >= 300 ? retryAfter(of: response, datagram) : nil
+        recordResponse(handle, response.status, arrival.now)
         if clients[handle].isWaiting, case .attempt = clients[handle].purpose {
             counters.countFirstResponse(after: arrival.now - clients[handle].begun)
         }
+        // The gateway has the call no longer, and may have the next one that this leads to.
+        if response.status >= 300 { endCall(handle) }
         drive(
             handle, invite: .response(status: response.status), nonInvite: .response(status: response.status),
             arrival.now, &actions,
             acknowledging: { core, actions in
                 core.acknowledge(handle, response, datagram, &actions)
             })
+        if (200..<300).contains(response.status) { noteSuccess(handle, response, datagram, arrival.now, &actions) }
     }
 
     /// True when the response is to what the transaction sent (§17.1.3: branch and CSeq's method) and, where it is to
@@ -73,10 +77,11 @@ extension SignallingCore {
 
     /// Tries a target: a client transaction whose branch names it.
     mutating func attempt(
-        _ target: Int, of context: ContextRecord.Handle, _ now: Instant, _ actions: inout SignallingActions
+        _ target: Int, of context: ContextRecord.Handle, _ claim: Claim, _ now: Instant,
+        _ actions: inout SignallingActions
     ) {
         let record = contexts[context].targets[target]
-        let isInvite = servers.contains(contexts[context].server) && isInviteServer(contexts[context].server)
+        let isInvite = contexts[context].isInvite
         let timing = record?.timing ?? .withinDialog(settings.timers)
         guard let destination = record?.address ?? contexts[context].dialogDestination else { return }
         let egress = egress(to: destination, preferring: contexts[context].listener)
@@ -91,9 +96,11 @@ extension SignallingCore {
                     resendLimit: Int(timing.resendLimit), responseTimeout: timing.responseTimeout,
                     timers: settings.timers, reliable: destination.isReliable))
         let handle = takeClient(machine, .attempt(context, target: target), destination, egress, now)
+        clients[handle].claim = claim
         clients[handle].previousAttempt = contexts[context].lastAttempt
         contexts[context].lastAttempt = handle
         contexts[context].liveClientCount += 1
+        recordAttempt(handle, of: context, now)
         if record != nil { counters.attempts &+= 1 }
         if let reason = contexts[context].lastEnd { counters.countFailover(reason) }
         let isReachable = egress != nil
@@ -139,7 +146,12 @@ extension SignallingCore {
         for index in 0..<emitted.count {
             switch emitted[index] {
             case .send:
-                if case .timer = invite { counters.requestsResent &+= 1 }
+                if case .timer = invite {
+                    counters.requestsResent &+= 1
+                    changeRecord(of: handle, now) { attempt, _ in
+                        attempt.resendCount = attempt.resendCount == .max ? .max : attempt.resendCount + 1
+                    }
+                }
                 send(handle, &actions)
             case .sendACK: acknowledging(&self, &actions)
             case .arm(let timer, let at):
@@ -187,6 +199,8 @@ extension SignallingCore {
     /// Frees the transaction, and what waits for it, when it is over.
     private mutating func release(_ handle: ClientRecord.Handle) {
         guard clients.contains(handle), clients[handle].isTerminated else { return }
+        endCall(handle)
+        endTrial(handle)
         guard case .attempt(let context, _) = clients[handle].purpose, contexts.contains(context) else {
             clients.giveBack(handle)
             return
@@ -297,11 +311,6 @@ extension SignallingCore {
                 body(forwarded, request.value, datagram, source, &output)
             }
         }
-    }
-
-    private func isInviteServer(_ handle: ServerRecord.Handle) -> Bool {
-        if case .invite = servers[handle].machine { return true }
-        return false
     }
 
     /// Seconds of a Retry-After, 1...86400; nil when there is none, it can't be read or it is 0.

@@ -16,7 +16,16 @@ extension SignallingCore {
     ) {
         let server = makeServer(request, datagram, key, arrival)
         if let status = refusal(of: request, datagram, arrival) {
+            record(.unacceptable, status, of: request, datagram, arrival, &actions)
             answer(server, status, to: request, datagram, arrival, &actions)
+            return
+        }
+        var peer: PeerSlot?
+        switch admit(request, arrival) {
+        case .admitted(let slot): peer = slot
+        case .full:
+            record(.peerFull, 503, of: request, datagram, arrival, &actions)
+            answer(server, 503, to: request, datagram, arrival, retryAfterSeconds: 1, &actions)
             return
         }
         var set = TargetSet()
@@ -31,11 +40,15 @@ extension SignallingCore {
             }
             destination = nextHop
             set.removeAll()
+            noteWithinDialog(request, datagram, owner: routes.worker, arrival.now, &actions)
         } else {
             // A peer that keeps no route set sends what is within a dialog to us by its number, as it did the INVITE:
             // §16.5 knows no tags.
             let information = route(request, datagram, arrival, snapshot, &set, &actions)
             if case .failure(let failure) = information {
+                endCall(of: peer)
+                let result = failure.cause.map { CallRecord.Result($0) } ?? .unacceptable
+                record(result, failure.status, of: request, datagram, arrival, &actions)
                 let isNoDialog = request.toTag != nil && (failure.status == 403 || failure.status == 404)
                 answer(
                     server, isNoDialog ? 481 : failure.status, to: request, datagram, arrival,
@@ -45,6 +58,9 @@ extension SignallingCore {
             }
         }
         if request.method == .invite { answer(server, 100, to: request, datagram, arrival, &actions) }
+        if destination == nil, request.toTag != nil {
+            noteWithinDialog(request, datagram, owner: nil, arrival.now, &actions)
+        }
         // A request that is routed by its number goes nowhere else: no Route that its sender made up leaves with it.
         let passed = destination == nil ? ForwardedRoutes(consumedCount: .max) : routes.forwarded
         let withholdsIdentity = withholdsIdentity(
@@ -52,6 +68,8 @@ extension SignallingCore {
         let context = makeContext(
             request, datagram, server, arrival, set, destination, passed, withholdsIdentity: withholdsIdentity)
         servers[server].context = context
+        contexts[context].record = beginRecord(request, datagram, arrival)
+        contexts[context].peer = peer
         contextAtHand = context
         drive(context, .begin, arrival.now, &actions)
         contextAtHand = nil
@@ -82,12 +100,12 @@ extension SignallingCore {
         // The requests that make a dialog (§16.6 step 4; RFC 6665 and RFC 3515 for the other two).
         let makesDialog = isInvite || request.method == .subscribe || request.method == .refer
         let mark =
-            makesDialog && settings.isRecordRouting
-            ? RouteMark.make(for: request, in: datagram, key: settings.routeSecret) : nil
+            makesDialog && isRecordRouting
+            ? RouteMark.make(for: request, in: datagram, worker: settings.worker, key: settings.routeSecret) : nil
         heldByteCount += datagram.count
         return contexts.take(
             ContextRecord(
-                machine: machine, server: server,
+                machine: machine, server: server, isInvite: isInvite, triedThoughOut: targetsOut(of: set),
                 original: datagram.withUnsafeBufferPointer { store.keep($0) }, callID: request.callID,
                 source: arrival.source, targets: store.keep(set, scratch: &responseBytes),
                 dialogDestination: destination, routes: routes, withholdsIdentity: withholdsIdentity,
@@ -106,11 +124,13 @@ extension SignallingCore {
         decide(handle, event, now, &decisions)
         var index = 0
         while index < decisions.count {
-            if case .attempt(let target) = decisions[index], contexts.contains(handle),
-                let reason = reasonToSkip(target, of: handle, now)
-            {
-                countSkip(reason)
-                decide(handle, .skipped(target: target), now, &decisions)
+            if case .attempt(let target) = decisions[index], contexts.contains(handle) {
+                switch claim(target, of: handle, now, &actions) {
+                case .taken(let claim): attempt(target, of: handle, claim, now, &actions)
+                case .skipped(let reason):
+                    countSkip(reason)
+                    decide(handle, .skipped(target: target), now, &decisions)
+                }
             } else {
                 carryOut(decisions[index], handle, event, now, &actions)
             }
@@ -118,6 +138,11 @@ extension SignallingCore {
         }
         decisions.removeAll(keepingCapacity: true)
         decisionBuffers.append(decisions)
+        if contexts.contains(handle), contexts[handle].machine.isEnded {
+            endRecord(of: handle, now, &actions)
+            // After a 2xx a dialog takes the call over, as soon as that has been looked at.
+            if contexts[handle].answer < 200 || contexts[handle].answer >= 300 { endPeerCall(of: handle) }
+        }
         freeIfDone(handle)
     }
 
@@ -139,6 +164,7 @@ extension SignallingCore {
     mutating func freeIfDone(_ handle: ContextRecord.Handle) {
         guard contexts.contains(handle), contexts[handle].machine.isEnded else { return }
         if contexts[handle].liveClientCount == 0 {
+            endPeerCall(of: handle)
             releaseRequest(of: handle)
             contexts.giveBack(handle)
         } else if !contexts[handle].original.isEmpty, !mayWrite(from: handle) {
@@ -184,7 +210,7 @@ extension SignallingCore {
         // A target that can't be reached may end the search while its other decisions are carried out.
         guard contexts.contains(handle) else { return }
         switch action {
-        case .attempt(let target): attempt(target, of: handle, now, &actions)
+        case .attempt: break  // `drive` sees to it
         case .cancel(let target):
             if let client = client(of: target, in: handle) { startCancel(client, now, &actions) }
         case .giveUp(let target):
@@ -198,7 +224,9 @@ extension SignallingCore {
             let token = TimerToken(.context, .e, slot: handle.slot, generation: handle.generation)
             actions.timers.append(.init(at: at, token: token))
         case .forward:
-            if case .response(let status, _) = event { forward(status, handle, now, &actions) }
+            guard case .response(let status, _) = event else { return }
+            noteAnswer(handle, status, isForwarded: true)
+            forward(status, handle, now, &actions)
         case .keep:
             guard case .response(let status, _) = event else { return }
             store.release(&contexts[handle].kept)
@@ -206,16 +234,34 @@ extension SignallingCore {
             contexts[handle].keptStatus = status
         case .addChallenges: addChallenges(to: handle)
         case .forwardKept:
+            noteAnswer(handle, contexts[handle].keptStatus, isForwarded: true)
             responseBytes.removeAll()
             contexts[handle].kept.withSpan { responseBytes.append($0) }
             answer(contexts[handle].server, contexts[handle].keptStatus, now, &actions)
-        case .respond(let status): answerOriginal(handle, status, now, &actions)
+        case .respond(let status):
+            noteAnswer(handle, status, isForwarded: false)
+            answerOriginal(handle, status, now, &actions)
         case .refuse: refuse(handle, now, &actions)
         case .abandon:
             guard servers.contains(contexts[handle].server) else { return }
             drive(contexts[handle].server, invite: nil, nonInvite: .abandon, now, &actions)
         case .observe(let target, let observation): observe(observation, target, handle, now, &actions)
-        case .ended(_, let reason): contexts[handle].lastEnd = reason
+        case .ended(let target, let reason): end(target, reason, handle, now)
+        }
+    }
+
+    /// An attempt is over. One that was cancelled keeps its place at the gateway until that has answered.
+    private mutating func end(
+        _ target: Int, _ reason: AttemptEnd, _ handle: ContextRecord.Handle, _ now: Instant
+    ) {
+        contexts[handle].lastEnd = reason
+        guard let client = client(of: target, in: handle) else { return }
+        changeRecord(of: client, now) { ($0.end, $0.endedAt) = (reason, $1) }
+        switch reason {
+        case .noResponse, .transportError, .gatewayFell:
+            endCall(client)
+            endTrial(client)
+        case .answered, .refused, .failureResponse, .noProgress, .noAnswer, .gaveUp, .cancelled, .superseded: break
         }
     }
 

@@ -1,3 +1,4 @@
+import Routing
 import SIPMessage
 package import SIPTransaction
 
@@ -29,7 +30,7 @@ extension TimerToken {
         case .server: kind = .server
         case .client, .cancel: kind = .client
         case .context: kind = .context
-        case .probing, nil: return nil
+        case .probing, .liveCalls, nil: return nil
         }
         return RecordName(kind: kind, slot: slot, generation: generation)
     }
@@ -59,6 +60,12 @@ package struct SignallingInspection: Equatable, Sendable {
     package var searches = 0
     /// Bytes of the requests under way.
     package var heldBytes = 0
+    /// Dialogs that are alive.
+    package var liveCalls = 0
+    /// Calls of ingress peers.
+    package var heldPeerCalls = 0
+    /// Places among the live calls of gateways: of attempts and of dialogs.
+    package var heldCalls = 0
 
     /// Nothing.
     package init() {}
@@ -76,7 +83,21 @@ extension SignallingCore {
         inspection.waitingChains = waitingClients.count
         inspection.searches = searchingCount
         inspection.heldBytes = heldByteCount + store.keptBytes
+        inspection.liveCalls = liveCalls.count
+        inspection.heldCalls = heldCallCount
+        inspection.heldPeerCalls = heldPeerCallCount
         return inspection
+    }
+
+    /// Adds the places among the live calls of each gateway that are held here, by its row.
+    package func addHeldCalls(to counts: inout [UInt16: Int]) {
+        for index in 0..<clients.placeCount {
+            guard let handle = clients.tenant(at: index), clients[handle].claim.holdsCall,
+                let gateway = clients[handle].claim.gateway
+            else { continue }
+            counts[gateway.index, default: 0] += 1
+        }
+        liveCalls.forEach { counts[$0.gateway.index, default: 0] += 1 }
     }
 
     /// True while the record is there.

@@ -24,6 +24,7 @@ extension SignallingCore {
             let key = serverKey(of: request, datagram, as: request.method, arrival)
             if let server = server(of: key) {
                 counters.retransmissionsReceived &+= 1
+                recordCopy(of: server, arrival.now)
                 drive(server, invite: .request, nonInvite: .request, arrival.now, &actions)
                 return
             }
@@ -233,6 +234,7 @@ extension SignallingCore {
         let isWithinDialog = role == .proxy && request.toTag != nil && routes.isAuthentic
         guard isWithinDialog || isKnown(arrival.source.address, snapshot) else {
             counters.strangersRefused &+= 1
+            record(.unknownPeer, 403, of: request, datagram, arrival, &actions)
             answerStatelessly(403, to: request, datagram, arrival, &actions)
             return
         }
@@ -246,6 +248,7 @@ extension SignallingCore {
         if isRefused || servers.liveCount >= settings.transactionLimitCount || heldByteCount >= settings.heldLimitBytes
         {
             counters.shed &+= 1
+            record(.overload, 503, of: request, datagram, arrival, &actions)
             answerStatelessly(503, to: request, datagram, arrival, &actions)
             return
         }
@@ -271,6 +274,13 @@ extension SignallingCore {
             }
             merged.note(fingerprint, server)
         }
+        switch admit(request, arrival) {
+        case .admitted(let peer): endCall(of: peer)  // it has the second's share; what comes of it we do not see
+        case .full:
+            record(.peerFull, 503, of: request, datagram, arrival, &actions)
+            answer(server, 503, to: request, datagram, arrival, retryAfterSeconds: 1, &actions)
+            return
+        }
         var set = TargetSet()
         swap(&set, &targetSet)
         defer { swap(&set, &targetSet) }
@@ -278,9 +288,11 @@ extension SignallingCore {
         guard case .failure(let failure) = information else {
             let own = RedirectResponse.ownTargets(of: set, for: request, in: datagram, scratch: &responseBytes)
             guard let status = RedirectResponse.status(for: set, without: own) else {
+                record(.noRoute, 404, of: request, datagram, arrival, &actions)
                 answer(server, 404, to: request, datagram, arrival, &actions)
                 return
             }
+            record(.redirected, status, of: request, datagram, arrival, &actions)
             counters.redirected &+= 1
             responseBytes.removeAll()
             writeResponse(
@@ -290,6 +302,8 @@ extension SignallingCore {
             answer(server, status, arrival.now, &actions)
             return
         }
+        let result = failure.cause.map { CallRecord.Result($0) } ?? .unacceptable
+        record(result, failure.status, of: request, datagram, arrival, &actions)
         answer(
             server, failure.status, to: request, datagram, arrival, reasonPhrase: failure.reasonPhrase,
             retryAfterSeconds: failure.retryAfterSeconds, &actions)

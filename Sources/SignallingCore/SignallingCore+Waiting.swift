@@ -58,18 +58,23 @@ extension SignallingCore {
         // What follows may find more of them dead; the rest comes with the next message.
         for _ in 0..<Self.fallenLimitCount {
             guard seenFallenCount != table.fallen.count else { return }
+            pinned = snapshot.withSnapshot { .passUnretained($0) }
             switch table.fallen.entry(seenFallenCount) {
             case .unwritten: return
             case .gateway(let slot):
                 seenFallenCount &+= 1
-                guard settings.movesWaitingCallsOn else { continue }
+                guard movesWaitingCallsOn else { continue }
                 moveWaitingCallsOn(from: slot, snapshot, now, &actions)
             case .lost:
                 seenFallenCount = table.fallen.count
-                guard settings.movesWaitingCallsOn else { return }
+                guard movesWaitingCallsOn else { return }
                 moveAllWaitingCallsOn(snapshot, now, &actions)
             }
         }
+    }
+
+    private var movesWaitingCallsOn: Bool {
+        settings.movesWaitingCallsOn && pinned?._withUnsafeGuaranteedRef { $0.settings.movesWaitingCallsOn } ?? true
     }
 
     private static var fallenLimitCount: Int { 64 }

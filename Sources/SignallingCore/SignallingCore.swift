@@ -17,6 +17,7 @@ package import Time
 package struct SignallingCore: ~Copyable {
     let settings: SignallingSettings
     let table: GatewayInformationTable
+    let peers: PeerTable
 
     var servers = Slab<ServerRecord>()
     var clients = Slab<ClientRecord>()
@@ -70,15 +71,29 @@ package struct SignallingCore: ~Copyable {
     /// The Retry-After of the response at hand, 1...86400 s.
     var retryAfterSeconds: Int64?
     var decisionBuffers: [[ResponseContext.Action]] = []
+    /// What is recorded of calls whose search goes on.
+    var records = Slab<CallRecord>()
+    var recordCount: UInt64 = 0
+    var floodSecond: Int64 = 0
+    var floodCount = 0
+    /// Dialogs that calls made through us have, as long as they are alive.
+    var liveCalls = LiveCalls()
+    var isSweepingCalls = false
+    /// Places among the live calls of gateways that are held here.
+    var heldCallCount = 0
+    /// Calls of ingress peers that are held here.
+    var heldPeerCallCount = 0
+    /// The snapshot of the message or timer at hand; its owner keeps it pinned meanwhile.
+    var pinned: Unmanaged<RoutingSnapshot>?
     /// How many of `GatewayInformationTable.fallen` it has seen.
     var seenFallenCount: UInt64
 
     /// A core without a call. Worker 0 arms the timer of its first probe.
     package init(
-        settings: SignallingSettings, table: GatewayInformationTable, now: Instant,
-        into actions: inout SignallingActions
+        settings: SignallingSettings, table: GatewayInformationTable, peers: PeerTable = PeerTable(),
+        now: Instant, into actions: inout SignallingActions
     ) {
-        (self.settings, self.table) = (settings, table)
+        (self.settings, self.table, self.peers) = (settings, table, peers)
         tryingDelay = settings.timers.tryingDelay
         seenFallenCount = table.fallen.count
         probeSchedule = ProbeSchedule(settings.probing)
@@ -98,6 +113,9 @@ package struct SignallingCore: ~Copyable {
     /// How many calls still look for a gateway or ring.
     package var callCount: Int { searchingCount }
 
+    /// How many calls were answered and are not over, as far as is known: of those whose dialogs come through us.
+    package var liveCallCount: Int { liveCalls.count }
+
     /// From now on new requests outside dialogs are answered 503; what is under way goes on.
     package mutating func beginDraining() { isDraining = true }
 
@@ -116,6 +134,7 @@ package struct SignallingCore: ~Copyable {
         let message = received.place
         let arrival = Arrival(source: source, listener: listener, now: now, origin: origin)
         let transitionCount = actions.transitions.count
+        pinned = snapshot.withSnapshot { .passUnretained($0) }
         do {
             try message.value.parse(datagram)
         } catch {
@@ -154,6 +173,7 @@ package struct SignallingCore: ~Copyable {
         _ token: TimerToken, snapshot: borrowing PinnedSnapshot, now: Instant, into actions: inout SignallingActions
     ) {
         let transitionCount = actions.transitions.count
+        pinned = snapshot.withSnapshot { .passUnretained($0) }
         switch token.owner {
         case .server:
             let handle = ServerRecord.Handle(slot: token.slot, generation: token.generation)
@@ -172,6 +192,7 @@ package struct SignallingCore: ~Copyable {
             guard contexts.contains(handle) else { return }
             drive(handle, token.timer == .e ? .trying : .deadline, now, &actions)
         case .probing: probeNext(snapshot, now, &actions)
+        case .liveCalls: sweepLiveCalls(now, &actions)
         case nil: break
         }
         noteFallen(behind: transitionCount, actions)
@@ -185,6 +206,7 @@ package struct SignallingCore: ~Copyable {
         into actions: inout SignallingActions
     ) {
         let transitionCount = actions.transitions.count
+        pinned = snapshot.withSnapshot { .passUnretained($0) }
         // Gathered first: each failure may send to the next target, which may have the same address.
         for handle in waiting(for: destination) where clients.contains(handle) {
             drive(handle, invite: .transportFailure, nonInvite: .transportFailure, now, &actions)
@@ -196,6 +218,11 @@ package struct SignallingCore: ~Copyable {
     /// What the wall clock shows at an instant of the batch at hand.
     func wallTime(at now: Instant) -> WallTime {
         WallTime(milliseconds: now.milliseconds.addingReportingOverflow(wallClockOffsetMilliseconds).partialValue)
+    }
+
+    /// Whether dialogs come through us: as the process was started, and as the settings of the API say.
+    var isRecordRouting: Bool {
+        settings.isRecordRouting && pinned?._withUnsafeGuaranteedRef { $0.settings.isRecordRouting } ?? true
     }
 
     /// Where and when something arrived.

@@ -1,4 +1,3 @@
-import Proxy
 import Routing
 
 /// What one worker has counted since it began. Everything that is dropped is counted under a name of its own.
@@ -27,6 +26,8 @@ package struct SignallingCounters: Sendable {
     package var strayAcknowledgements: UInt64 = 0
     /// Calls answered with targets by the redirect role.
     package var redirected: UInt64 = 0
+    /// Calls of ingress peers that had as many as they may have (503).
+    package var peerFull: UInt64 = 0
     /// Calls that found no route (404).
     package var noRoute: UInt64 = 0
     /// Calls whose number is too short or too long for its route (484).
@@ -59,6 +60,16 @@ package struct SignallingCounters: Sendable {
     package var failoversAfterFall: UInt64 = 0
     /// Targets that got nothing since their gateway was out-of-service by then.
     package var skippedOut: UInt64 = 0
+    /// Targets that got nothing since the operator had locked their gateway by then.
+    package var skippedLocked: UInt64 = 0
+    /// Targets that got nothing since their gateway had all the calls that it may have.
+    package var skippedFull: UInt64 = 0
+    /// Targets that got nothing since another call tried whether their gateway was back.
+    package var skippedTrial: UInt64 = 0
+    /// Calls that were refused so often that not each of them was recorded.
+    package var callsUnrecorded: UInt64 = 0
+    /// Calls that were counted no longer since nothing was heard of them for too long.
+    package var liveCallsExpired: UInt64 = 0
     /// First responses that took up to 5 ms, and longer than those before.
     package var firstResponses5ms: UInt64 = 0
     /// First responses that took up to 20 ms, and longer than those before.
@@ -150,6 +161,7 @@ package struct SignallingCounters: Sendable {
         let refused: StaticString = "Requests refused by us, by reason."
         body("tandem_requests_refused_total", "reason=\"malformed\"", refused, malformedAnswered)
         body("tandem_requests_refused_total", "reason=\"stranger\"", refused, strangersRefused)
+        body("tandem_requests_refused_total", "reason=\"peer-full\"", refused, peerFull)
         body("tandem_requests_refused_total", "reason=\"no-route\"", refused, noRoute)
         body("tandem_requests_refused_total", "reason=\"incomplete-number\"", refused, incompleteNumbers)
         body("tandem_requests_refused_total", "reason=\"rejected\"", refused, rejected)
@@ -169,6 +181,11 @@ package struct SignallingCounters: Sendable {
         body("tandem_failovers_total", "cause=\"gateway-fell\"", moved, failoversAfterFall)
         let skipped: StaticString = "Selected targets that got nothing, by what had become of their gateway."
         body("tandem_targets_skipped_total", "reason=\"out-of-service\"", skipped, skippedOut)
+        body("tandem_targets_skipped_total", "reason=\"locked\"", skipped, skippedLocked)
+        body("tandem_targets_skipped_total", "reason=\"full\"", skipped, skippedFull)
+        body("tandem_targets_skipped_total", "reason=\"trial\"", skipped, skippedTrial)
+        body("tandem_calls_unrecorded_total", "", "Refused calls beyond those recorded.", callsUnrecorded)
+        body("tandem_live_calls_expired_total", "", "Calls without a sign of life for too long.", liveCallsExpired)
         let failed: StaticString = "Attempts without a response, by cause."
         body("tandem_attempts_failed_total", "cause=\"no-response\"", failed, attemptsUnanswered)
         body("tandem_attempts_failed_total", "cause=\"transport-error\"", failed, attemptsUnreachable)

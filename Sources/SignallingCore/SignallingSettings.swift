@@ -46,6 +46,9 @@ package struct SignallingSettings: Sendable {
     package var areGatewaysTrusted = true
     /// Whether calls that wait for a first response from a gateway that others find dead move on at once.
     package var movesWaitingCallsOn = true
+    /// How long a live call is counted without any request within it; one with a session timer (RFC 4028) half as long
+    /// again as that.
+    package var callLease: Duration = .seconds(6 * 3600)
     /// What is the same for all probes; only worker 0 probes.
     package var probing = ProbeSettings()
     /// More live response contexts than this: new calls get 503.

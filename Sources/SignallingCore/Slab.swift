@@ -77,6 +77,17 @@ struct Slab<Record: BitwiseCopyable>: ~Copyable {
         nonmutating _modify { yield &place(handle.slot).pointee.record }
     }
 
+    /// Places that were ever taken, for whoever looks at all of them.
+    var placeCount: Int { count }
+
+    /// Who has the place; nil when nobody has.
+    func tenant(at index: Int) -> Handle? {
+        guard index >= 0, index < count else { return nil }
+        let slot = UInt32(truncatingIfNeeded: index)
+        let generation = place(slot).pointee.generation
+        return generation & 1 == 1 ? Handle(slot: slot, generation: generation) : nil
+    }
+
     /// Who has the place, of which it is known that it is taken.
     func handle(at slot: UInt32) -> Handle { Handle(slot: slot, generation: place(slot).pointee.generation) }
 

@@ -35,10 +35,12 @@ package final class DataPlane: Sendable {
     /// Binds everything; no thread runs yet, and what arrives waits in the sockets.
     ///
     /// - Parameter onTransitions: gets status changes, each of which is in the table already, on a thread of its own.
+    /// - Parameter onCallRecords: gets calls whose search has ended, and the ends of answered ones, on the same thread.
     /// - Parameter onFault: gets a line about a worker that can't go on.
     package init(
         settings: DataPlaneSettings, cell: SnapshotCell, table: GatewayInformationTable,
         onTransitions: @escaping @Sendable ([StatusTransition]) -> Void,
+        onCallRecords: @escaping @Sendable ([CallRecord], [CallRecord.Ending]) -> Void = { _, _ in },
         onFault: @escaping @Sendable (String) -> Void
     ) throws(SocketError) {
         let addressCount = settings.listeners.reduce(0) { $0 + ($1.isAlsoOverTCP ? 2 : 1) }
@@ -67,16 +69,18 @@ package final class DataPlane: Sendable {
         let hasStreams = sockets.contains { $0.contains(where: \.isStream) }
         let directory =
             count > 1 && hasStreams ? StreamDirectory(connectionCount: streamLimits.connectionCount * count) : nil
+        let peers = PeerTable()
         var workers: [Worker] = []
         for (number, sockets) in sockets.enumerated() {
             let settings = settings.worker(number, of: count, listeners)
             workers.append(
                 try Worker(
-                    settings: settings, cell: cell, table: table, sockets: sockets, streamLimits: streamLimits,
+                    settings: settings, cell: cell, table: table, peers: peers, sockets: sockets,
+                    streamLimits: streamLimits,
                     directory: directory))
         }
         (self.listeners, self.workers, self.onFault) = (listeners, workers, onFault)
-        observer = try Observer(onTransitions)
+        observer = try Observer(onTransitions, onCallRecords)
     }
 
     deinit { stop() }
@@ -133,6 +137,11 @@ package final class DataPlane: Sendable {
     /// How many calls look for a gateway or ring, up to 100 ms ago.
     package var callCount: Int {
         workers.reduce(0) { $0 + $1.published.withLock { $0.callCount } }
+    }
+
+    /// How many calls were answered and are not over, up to 100 ms ago.
+    package var liveCallCount: Int {
+        workers.reduce(0) { $0 + $1.published.withLock { $0.liveCallCount } }
     }
 
     /// How many transactions and response contexts are alive, probes among them, up to 100 ms ago.

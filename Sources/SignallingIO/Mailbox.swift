@@ -10,7 +10,7 @@ import Synchronization
 /// whose turn is n + 1 may be emptied as the n-th, and emptying sets its turn to n + capacity.
 final class Mailbox: @unchecked Sendable {
     /// What lies in a place.
-    enum Kind: UInt8, BitwiseCopyable { case datagram, transportFailure, outgoing, probe }
+    enum Kind: UInt8, BitwiseCopyable { case datagram, transportFailure, outgoing, probe, callNotice }
 
     /// The place's content beside the bytes: the source of the message, or the destination.
     struct Letter: BitwiseCopyable {

@@ -1,22 +1,28 @@
 import Routing
 import Synchronization
 
-/// The thread that takes status changes from all workers and gives them to the network manager, which may take its
-/// time; it also tells whoever asked for a probe.
+/// The thread that takes status changes and call records from all workers and gives them to the network manager, which
+/// may take its time; it also tells whoever asked for a probe.
 final class Observer: Sendable {
     let wakeUp: WakeUp
     let desk = ProbeDesk()
     private let isStopping = Atomic(false)
     private let onTransitions: @Sendable ([StatusTransition]) -> Void
+    private let onCallRecords: @Sendable ([CallRecord], [CallRecord.Ending]) -> Void
 
-    init(_ onTransitions: @escaping @Sendable ([StatusTransition]) -> Void) throws(SocketError) {
-        self.onTransitions = onTransitions
+    init(
+        _ onTransitions: @escaping @Sendable ([StatusTransition]) -> Void,
+        _ onCallRecords: @escaping @Sendable ([CallRecord], [CallRecord.Ending]) -> Void
+    ) throws(SocketError) {
+        (self.onTransitions, self.onCallRecords) = (onTransitions, onCallRecords)
         wakeUp = try WakeUp()
     }
 
     /// The observer's thread. What the workers put down before `stop` is delivered before this returns.
     func run(_ workers: [Worker]) {
         var list: [StatusTransition] = []
+        var records: [CallRecord] = []
+        var endings: [CallRecord.Ending] = []
         while true {
             let isLast = isStopping.load(ordering: .acquiring)
             // Whoever asked hears of it when the change that it made has been passed on.
@@ -25,6 +31,12 @@ final class Observer: Sendable {
             if !list.isEmpty { onTransitions(list) }
             for (answer, completion) in answered { completion(answer) }
             list.removeAll(keepingCapacity: true)
+            // Endings are taken first, so that none comes before the record of its call.
+            for worker in workers { worker.endings.takeAll(into: &endings) }
+            for worker in workers { worker.records.takeAll(into: &records) }
+            if !records.isEmpty || !endings.isEmpty { onCallRecords(records, endings) }
+            records.removeAll(keepingCapacity: true)
+            endings.removeAll(keepingCapacity: true)
             if isLast { return }
             wakeUp.wait()
         }

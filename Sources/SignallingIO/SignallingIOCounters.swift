@@ -20,6 +20,8 @@ package struct SignallingIOCounters: Sendable {
     package var deliveryErrors: UInt64 = 0
     /// Status changes that found the way to the observer full; the table has them all the same.
     package var transitionsDropped: UInt64 = 0
+    /// Call records, and ends of calls, that found the way to the observer full.
+    package var callRecordsDropped: UInt64 = 0
     /// Connections taken.
     package var streamsAccepted: UInt64 = 0
     /// Connections that we began to open.
@@ -73,6 +75,9 @@ package struct SignallingIOCounters: Sendable {
             "tandem_status_changes_unqueued_total", "",
             "Status changes found by the network manager in the table only, since the queue was full.",
             transitionsDropped)
+        body(
+            "tandem_call_records_dropped_total", "", "Call records for which the queue had no room.",
+            callRecordsDropped)
         forEachOfStreams(body)
     }
 
@@ -113,6 +118,7 @@ package struct SignallingIOCounters: Sendable {
         sendErrors &+= other.sendErrors
         deliveryErrors &+= other.deliveryErrors
         transitionsDropped &+= other.transitionsDropped
+        callRecordsDropped &+= other.callRecordsDropped
         streamsAccepted &+= other.streamsAccepted
         streamsOpened &+= other.streamsOpened
         streamsNotOpened &+= other.streamsNotOpened

@@ -13,11 +13,13 @@ final class Worker: Sendable {
         var callCount = 0
         var transactionCount = 0
         var connectionCount = 0
+        var liveCallCount = 0
         var isDraining = false
     }
 
     let settings: SignallingSettings
     let table: GatewayInformationTable
+    let peers: PeerTable
     /// One socket a listener.
     let sockets: [ListenerSocket]
     let streamLimits: StreamLimits
@@ -26,6 +28,8 @@ final class Worker: Sendable {
     let mailbox: Mailbox
     let wakeUp: WakeUp
     let transitions = TransitionRing()
+    let records = ObservationRing<CallRecord>(capacity: 2048)
+    let endings = ObservationRing<CallRecord.Ending>(capacity: 8192)
     let isStopping = Atomic(false)
     let isDraining = Atomic(false)
     /// The lock is taken by the worker ten times a second.
@@ -34,13 +38,14 @@ final class Worker: Sendable {
     private let reader: Mutex<SnapshotCell.Reader?>
 
     init(
-        settings: SignallingSettings, cell: SnapshotCell, table: GatewayInformationTable, sockets: [ListenerSocket],
+        settings: SignallingSettings, cell: SnapshotCell, table: GatewayInformationTable, peers: PeerTable,
+        sockets: [ListenerSocket],
         streamLimits: StreamLimits, directory: StreamDirectory?
     ) throws(SocketError) {
         guard let reader = cell.makeReader() else {
             throw SocketError(nil, reason: "the routing snapshot has no place for another worker")
         }
-        (self.settings, self.table, self.sockets) = (settings, table, sockets)
+        (self.settings, self.table, self.peers, self.sockets) = (settings, table, peers, sockets)
         (self.streamLimits, self.directory) = (streamLimits, directory)
         self.reader = Mutex(consume reader)
         mailbox = Mailbox()

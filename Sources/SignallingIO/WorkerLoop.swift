@@ -19,33 +19,38 @@ struct WorkerLoop: ~Copyable {
     private static let failureRoundLimitCount = 8
     /// What came of one stream's input waits for the others' no longer when it is so much.
     private static let heldLimitBytes = 65_536
+    static let recordsPerWakingCount = 512
     private static let publishInterval = Duration.milliseconds(100)
     /// Who waited so long had nothing to do: with something to receive, the wait ends at once.
     private static let pauseLimit = Duration.milliseconds(1)
 
-    private let shared: Worker
+    let shared: Worker
     // By worker number. Kept alive by whoever runs the loop, so that passing a letter on retains nothing.
-    private let mailboxes: [Unmanaged<Mailbox>]
+    let mailboxes: [Unmanaged<Mailbox>]
     private let wakeUps: [Unmanaged<WakeUp>]
-    private let observer: Unmanaged<Observer>
+    let observer: Unmanaged<Observer>
     private let descriptors: [Int32]
     private let epoll: Int32
     private let batch: OpaquePointer
     private let events: UnsafeMutablePointer<csig_event>
 
+    /// What stands for an address in a letter that has none.
+    let noAddress = TransportAddress(.udp, IPAddress(ipv4: 0), port: 0)
     private let clock = SystemClock()
     private var core: SignallingCore
-    private var actions = SignallingActions()
+    var actions = SignallingActions()
     private var wheel: TimerWheel
     private var outbox: Outbox
-    private var streams: StreamTable
-    private var counters = SignallingIOCounters()
+    var streams: StreamTable
+    var counters = SignallingIOCounters()
     /// A bit for each worker that has got letters in this turn.
-    private var toWake: UInt64 = 0
+    var toWake: UInt64 = 0
     private var busyPeriod = BusyPeriod()
+    /// Call records since the observer was last woken for some.
+    var unseenRecordCount = 0
     private var isDraining = false
     private var publishedAt: Instant
-    private var hasUnpublished = true
+    var hasUnpublished = true
 
     /// Nil when there is no memory, or no descriptor for epoll.
     init?(_ worker: Worker, neighbours: [Worker], observer: Observer) {
@@ -68,7 +73,8 @@ struct WorkerLoop: ~Copyable {
         streams = StreamTable(
             epoll: epoll, sockets: worker.sockets, limits: worker.streamLimits, worker: worker.settings.worker,
             directory: worker.directory.map { .passUnretained($0) }, now: now)
-        core = SignallingCore(settings: worker.settings, table: worker.table, now: now, into: &actions)
+        core = SignallingCore(
+            settings: worker.settings, table: worker.table, peers: worker.peers, now: now, into: &actions)
         publishedAt = now
     }
 
@@ -230,7 +236,7 @@ struct WorkerLoop: ~Copyable {
         toWake |= 1 << UInt64(worker)
     }
 
-    private func put(
+    func put(
         _ kind: Mailbox.Kind, _ address: TransportAddress, _ listener: ListenerNumber, _ datagram: Span<UInt8>,
         origin: UInt8, to worker: UInt8
     ) -> Bool {
@@ -265,6 +271,8 @@ struct WorkerLoop: ~Copyable {
                         guard let letter = ProbeLetter(datagram) else { return }
                         core.probeNow(
                             letter.slot, ticket: letter.ticket, snapshot: snapshot, now: now, into: &actions)
+                    case .callNotice:
+                        if let notice = CallNotice(bytes: datagram) { core.receive(notice, now: now, into: &actions) }
                     }
                 }
             }
@@ -278,6 +286,8 @@ struct WorkerLoop: ~Copyable {
     private mutating func carryOut() {
         outbox.send(actions, over: &streams, &counters)
         passOnElsewhere()
+        passNoticesOn()
+        passRecordsOn()
         for timer in actions.timers { wheel.arm(at: timer.at, timer.token) }
         if !actions.transitions.isEmpty {
             for transition in actions.transitions where !shared.transitions.put(transition) {
@@ -285,7 +295,7 @@ struct WorkerLoop: ~Copyable {
             }
             observer._withUnsafeGuaranteedRef { $0.wakeUp.signal() }
             // Calls of other workers may wait for a gateway that has just been found dead.
-            if actions.transitions.contains(where: \.isFall) { wakeAllNeighbours() }
+            if actions.transitions.contains(where: \.isFall) { toWake |= UInt64.max >> (64 - UInt64(mailboxes.count)) }
         }
         if !actions.probeAnswers.isEmpty {
             observer._withUnsafeGuaranteedRef {
@@ -294,22 +304,6 @@ struct WorkerLoop: ~Copyable {
             }
         }
         actions.removeAll()
-    }
-
-    /// Passes messages to the workers that have the connection that they go by.
-    private mutating func passOnElsewhere() {
-        guard !streams.elsewhere.isEmpty else { return }
-        let bytes = actions.bytes.bytes
-        for other in streams.elsewhere {
-            let datagram = actions.datagrams[other.index]
-            let isIn = put(
-                .outgoing, datagram.destination, datagram.listener,
-                bytes.span.extracting(datagram.start..<datagram.start + datagram.count),
-                origin: shared.settings.worker, to: other.worker)
-            if !isIn { counters.mailboxFullDropped &+= 1 }
-            toWake |= 1 << UInt64(other.worker)
-        }
-        streams.elsewhere.removeAll(keepingCapacity: true)
     }
 
     /// Tells the core of destinations that can't be reached, and the neighbours where ICMP told this socket by
@@ -339,12 +333,6 @@ struct WorkerLoop: ~Copyable {
         }
     }
 
-    private mutating func wakeAllNeighbours() {
-        for worker in 0..<shared.settings.workerCount where worker != shared.settings.worker {
-            toWake |= 1 << UInt64(worker)
-        }
-    }
-
     private mutating func wakeNeighbours() {
         while toWake != 0 {
             let worker = toWake.trailingZeroBitCount
@@ -358,8 +346,12 @@ struct WorkerLoop: ~Copyable {
         let numbers = Worker.Numbers(
             signalling: core.counters, io: counters, callCount: core.callCount,
             transactionCount: core.liveCount + core.clientCount, connectionCount: streams.liveCount,
-            isDraining: isDraining)
+            liveCallCount: core.liveCallCount, isDraining: isDraining)
         shared.published.withLock { $0 = numbers }
+        if unseenRecordCount > 0 {
+            unseenRecordCount = 0
+            observer._withUnsafeGuaranteedRef { $0.wakeUp.signal() }
+        }
         (publishedAt, hasUnpublished) = (now, false)
     }
 

@@ -126,6 +126,8 @@ extension Simulation {
             report.violations += callWatch.violations
             callWatch.violations.removeAll()
         }
+        for notice in output.notices { _ = workers[Int(notice.worker) % workers.count].receive(notice, now: now) }
+        checkCallCounts()
         guard output.transitions.contains(where: \.isFall) else { return }
         for worker in workers {
             callWatch.beginTimers(now)

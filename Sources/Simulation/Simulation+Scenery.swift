@@ -48,16 +48,18 @@ extension Simulation {
     /// A process with empty tables and secrets of its own, but for the one that dialogs live by.
     mutating func startProcess() {
         epoch += 1
+        peers = PeerTable()
         workers = (0..<report.workerCount).map { number in
-            let settings = SignallingSettings(
+            var settings = SignallingSettings(
                 listeners: [
                     .init(role: .proxy, bound: listeners[0], advertised: listeners[0]),
                     .init(role: .redirect, bound: listeners[1], advertised: listeners[1]),
                 ], worker: UInt8(clamping: number), workerCount: UInt8(clamping: report.workerCount),
                 routeSecret: routeSecret, workerSecret: KeyedHash.Key(generator.next(), generator.next()),
                 serverName: "Tandem/simulated")
+            settings.callLease = .seconds(600)
             let worker = VirtualWorker(
-                settings: settings, table: table, now: now, plantedBug: self.settings.plantedBug)
+                settings: settings, table: table, peers: peers, now: now, plantedBug: self.settings.plantedBug)
             if isDraining { worker.beginDraining() }
             return worker
         }
@@ -69,6 +71,7 @@ extension Simulation {
         report.counts.processCrashes += 1
         for worker in workers { failoversBefore += Int(clamping: worker.counters.failovers) }
         workers = []
+        forgetCallCounts()
         callWatch.forget()
         events.push(.processStart, at: now + generator.milliseconds(50, 4000))
     }

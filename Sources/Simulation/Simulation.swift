@@ -76,6 +76,8 @@ package struct Simulation {
     var events = EventQueue<Event>()
 
     let table = GatewayInformationTable()
+    /// Begins anew with each process.
+    var peers = PeerTable()
     var builder = SnapshotBuilder()
     var snapshot: RoutingSnapshot
     let routeSecret: KeyedHash.Key
@@ -199,6 +201,7 @@ package struct Simulation {
     /// Once a second: does anything outlive its last timer?
     private mutating func lookForOverdue() {
         nextLook = now + .seconds(1)
+        compareCallCounts()
         for number in workers.indices {
             report.counts.checks += 1
             for overdue in workers[number].overdue(now: now) {

@@ -21,6 +21,7 @@ package enum Invariant: String, Sendable, CaseIterable {
     case emptyAtTheEnd = "nothing is held when all is over"
     case everyCallEnds = "every call ends"
     case statusHasCause = "no status change without a cause, no call to a gateway that is out-of-service"
+    case callsAreCounted = "the live calls of each gateway are those that the workers hold, at every step"
     case handedOverOnce = "a datagram is handed over once at most"
 }
 

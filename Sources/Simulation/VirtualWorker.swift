@@ -26,6 +26,12 @@ package final class VirtualWorker {
         package var probeAnswers: [ProbeAnswer] = []
         /// The worker that the datagram just received belongs to.
         package var handOver: UInt8?
+        /// What other workers are to be told of their calls.
+        package var notices: [CallNotice] = []
+        /// Calls whose search has ended.
+        package var records: [CallRecord] = []
+        /// Answered calls that are over.
+        package var endings: [CallRecord.Ending] = []
     }
 
     private var core: SignallingCore
@@ -38,10 +44,11 @@ package final class VirtualWorker {
 
     /// A worker that begins at `now`; a planted bug may swallow some of its timers.
     package init(
-        settings: SignallingSettings, table: GatewayInformationTable, now: Instant, plantedBug: PlantedBug? = nil
+        settings: SignallingSettings, table: GatewayInformationTable, peers: PeerTable = PeerTable(), now: Instant,
+        plantedBug: PlantedBug? = nil
     ) {
         self.plantedBug = plantedBug
-        core = SignallingCore(settings: settings, table: table, now: now, into: &actions)
+        core = SignallingCore(settings: settings, table: table, peers: peers, now: now, into: &actions)
         _ = drainActions()
     }
 
@@ -94,6 +101,9 @@ package final class VirtualWorker {
             output.datagrams += more.datagrams
             output.transitions += more.transitions
             output.probeAnswers += more.probeAnswers
+            output.notices += more.notices
+            output.records += more.records
+            output.endings += more.endings
         }
         return output
     }
@@ -115,6 +125,15 @@ package final class VirtualWorker {
         }
         return drainActions()
     }
+
+    /// Tells it what another worker saw of a call.
+    package func receive(_ notice: CallNotice, now: Instant) -> Output {
+        core.receive(notice, now: now, into: &actions)
+        return drainActions()
+    }
+
+    /// Adds the places among the live calls of gateways that it holds, by their rows.
+    package func addHeldCalls(to counts: inout [UInt16: Int]) { core.addHeldCalls(to: &counts) }
 
     /// Lets it look at what other workers found of gateways.
     package func lookAround(snapshot: RoutingSnapshot, now: Instant) -> Output {
@@ -140,6 +159,8 @@ package final class VirtualWorker {
         output.transitions = actions.transitions
         output.probeAnswers = actions.probeAnswers
         output.handOver = actions.handOver
+        output.notices = actions.notices
+        (output.records, output.endings) = (actions.records, actions.endings)
         actions.removeAll()
         return output
     }

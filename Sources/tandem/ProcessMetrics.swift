@@ -18,6 +18,8 @@ enum ProcessMetrics {
         }
         text.gauge("tandem_active_calls", "Calls that look for a gateway or ring.", value: Double(dataPlane.callCount))
         text.gauge(
+            "tandem_live_calls", "Calls that were answered and are not over.", value: Double(dataPlane.liveCallCount))
+        text.gauge(
             "tandem_tcp_connections", "Connections that are open or being opened.",
             value: Double(dataPlane.connectionCount))
         text.gauge(

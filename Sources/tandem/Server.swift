@@ -82,6 +82,10 @@ final class Server: Sendable {
             dataPlane = try DataPlane(
                 settings: signalling, cell: controlPlane.snapshots, table: controlPlane.table,
                 onTransitions: { networkManager.receive($0) },
+                onCallRecords: { [controlPlane] records, endings in
+                    networkManager.callLog.keep(controlPlane.settings.callRecordLimitCount)
+                    networkManager.callLog.receive(records, endings)
+                },
                 onFault: { log.critical("a worker can't go on", metadata: ["fault": "\($0)"]) })
         } catch let error as StoreError {
             throw Failure.setting(error.detail)
@@ -97,6 +101,7 @@ final class Server: Sendable {
         surroundings.probe = { [dataPlane] slot, tell in
             dataPlane.probe(slot) { tell(ProbeOutcome($0)) }
         }
+        CallRecords.serve(controlPlane.networkManager.callLog, in: &surroundings)
         surroundings.log = { level, message, fields in Self.write(level, message, fields, to: log) }
         var api = settings.api
         api.tlsIdentity = identity

@@ -121,6 +121,8 @@ import Time
         #expect(refused.problem == .readOnly && refused.detail.contains("in force"))
         #expect(try fixture.plane.status(ofGateway: "lon1").value["status"] == .string("out-of-service"))
         fixture.log.becomeWell()
+        try? await fixture.settle()  // may get the disk's answer itself
+        try await fixture.settle()
         fixture.close()
         let again = try ControlPlaneFixture(folder: fixture.folder, clock: fixture.clock)
         #expect(try again.plane.status(ofGateway: "lon1").value["status"] == .string("out-of-service"))

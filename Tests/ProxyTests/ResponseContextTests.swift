@@ -1,4 +1,5 @@
 import Proxy
+import Routing
 import Testing
 import Time
 

@@ -43,6 +43,7 @@ struct Bench {
     static let start = Instant(nanoseconds: 1_000_000_000_000)
 
     let table = GatewayInformationTable()
+    let peers = PeerTable()
     let worker: VirtualWorker
     let settings: SignallingSettings
     let caller: TransportAddress
@@ -52,6 +53,8 @@ struct Bench {
     private(set) var now = Bench.start
     private(set) var transitions: [StatusTransition] = []
     private(set) var probeAnswers: [ProbeAnswer] = []
+    private(set) var records: [CallRecord] = []
+    private(set) var endings: [CallRecord.Ending] = []
     /// All that was sent since the last look.
     private(set) var sent: [Sent] = []
 
@@ -87,7 +90,7 @@ struct Bench {
         if !isProbing { settings.probing.isEnabled = false }
         change(&settings)
         self.settings = settings
-        worker = VirtualWorker(settings: settings, table: table, now: now)
+        worker = VirtualWorker(settings: settings, table: table, peers: peers, now: now)
     }
 
     static func address(_ text: String) throws -> TransportAddress {
@@ -99,6 +102,38 @@ struct Bench {
     func gateway(_ number: Int) throws -> TransportAddress { try Self.address("10.2.0.\(number):5060") }
 
     func status(_ number: Int) throws -> StatusWord { table.status(of: try #require(builder.slot(of: "g\(number)"))) }
+
+    func slot(_ number: Int) throws -> GatewaySlot { try #require(builder.slot(of: "g\(number)")) }
+
+    func liveCalls(_ number: Int) throws -> UInt32 { table.liveCalls(try slot(number)) }
+
+    /// The next snapshot bounds the caller's calls.
+    mutating func limitCaller(_ limits: CallLimits) {
+        builder.put(IngressPeer(id: "p", networks: builder.peers["p"]?.networks ?? [], limits: limits))
+        snapshot = builder.snapshot(revision: Revision(2))
+    }
+
+    /// How many calls the caller has, as his ingress peer is counted.
+    func callerCalls() throws -> UInt32 { peers.liveCalls(try #require(snapshot.peer(for: caller.address)).slot) }
+
+    mutating func forgetRecords() { (records, endings) = ([], []) }
+
+    /// The next snapshot has the gateway like this.
+    mutating func changeGateway(_ number: Int, _ change: (inout Gateway) -> Void) throws {
+        var gateway = try #require(builder.gateways["g\(number)"])
+        change(&gateway)
+        let isPut = builder.put(gateway, in: table)
+        #expect(isPut)
+        snapshot = builder.snapshot(revision: Revision(2))
+    }
+
+    /// The next snapshot has these settings.
+    mutating func changeSettings(_ change: (inout RoutingSettings) -> Void) {
+        var settings = builder.settings
+        change(&settings)
+        builder.put(settings)
+        snapshot = builder.snapshot(revision: Revision(2))
+    }
 
     /// Whether the identities that the caller asserts are believed.
     mutating func trustCaller(_ isTrusted: Bool) {
@@ -168,13 +203,15 @@ struct Bench {
     func neighbour() -> VirtualWorker {
         var settings = settings
         (settings.worker, settings.workerSecret) = (1, KeyedHash.Key(5, 6))
-        return VirtualWorker(settings: settings, table: table, now: now)
+        return VirtualWorker(settings: settings, table: table, peers: peers, now: now)
     }
 
     private mutating func take(_ output: VirtualWorker.Output) {
         sent += output.datagrams.map { Sent($0, at: now) }
         transitions += output.transitions
         probeAnswers += output.probeAnswers
+        records += output.records
+        endings += output.endings
     }
 
     /// What was sent since the last look; looking forgets.
@@ -237,11 +274,13 @@ struct Bench {
 
     /// A request of the caller within the dialog that a 2xx made: Route from its Record-Route, Request-URI from its
     /// Contact.
-    func withinDialog(_ method: String, of answer: Sent, cSeq: Int, branch: String) throws -> String {
+    func withinDialog(
+        _ method: String, of answer: Sent, cSeq: Int, branch: String, callID: String = "call-1@10.1.0.1"
+    ) throws -> String {
         let contact = answer.first("Contact").drop { $0 == "<" }.prefix { $0 != ">" }
         let tag = try #require(answer.first("To").split(separator: "tag=").last)
         return request(
-            method, uri: String(contact), branch: branch, toTag: String(tag), cSeq: cSeq,
+            method, uri: String(contact), branch: branch, toTag: String(tag), cSeq: cSeq, callID: callID,
             extra: answer.all("Record-Route").reversed().map { "Route: \($0)" })
     }
 }

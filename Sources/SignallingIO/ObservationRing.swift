@@ -1,16 +1,16 @@
 import Routing
 import Synchronization
 
-/// The status changes of one worker on their way to the observer: one thread puts in, one takes out, neither waits.
+/// What one worker has seen, on its way to the observer: one thread puts in, one takes out, neither waits.
 ///
 /// `tail` counts what was put in, `head` what was taken out; the place of number n is n modulo the capacity.
-final class TransitionRing: @unchecked Sendable {
-    private let places: UnsafeMutablePointer<StatusTransition>
+final class ObservationRing<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
+    private let places: UnsafeMutablePointer<Element>
     private let mask: Int
     private let head = Atomic(0)
     private let tail = Atomic(0)
 
-    /// A ring with room for at least `capacity` changes.
+    /// A ring with room for at least `capacity` of them.
     init(capacity: Int = 4096) {
         var size = 2
         while size < capacity { size *= 2 }
@@ -21,17 +21,17 @@ final class TransitionRing: @unchecked Sendable {
     // What lies in the places has no memory of its own.
     deinit { places.deallocate() }
 
-    /// The worker's side. False: the ring is full and the change is not in it.
-    func put(_ transition: StatusTransition) -> Bool {
+    /// The worker's side. False: the ring is full and the element is not in it.
+    func put(_ element: Element) -> Bool {
         let number = tail.load(ordering: .relaxed)
         guard number &- head.load(ordering: .acquiring) <= mask else { return false }
-        (places + (number & mask)).initialize(to: transition)
+        (places + (number & mask)).initialize(to: element)
         tail.store(number &+ 1, ordering: .releasing)
         return true
     }
 
     /// The observer's side: appends all that is there.
-    func takeAll(into list: inout [StatusTransition]) {
+    func takeAll(into list: inout [Element]) {
         var number = head.load(ordering: .relaxed)
         let end = tail.load(ordering: .acquiring)
         while number != end {
@@ -41,3 +41,6 @@ final class TransitionRing: @unchecked Sendable {
         head.store(number, ordering: .releasing)
     }
 }
+
+/// The way of status changes.
+typealias TransitionRing = ObservationRing<StatusTransition>

@@ -1,0 +1,47 @@
+import Addressing
+import Routing
+import SIPMessage
+import SignallingCore
+
+// What a turn leaves for others: messages that go by another worker's connection, call records, notices of live calls.
+extension WorkerLoop {
+    /// Passes messages to the workers that have the connection that they go by.
+    mutating func passOnElsewhere() {
+        guard !streams.elsewhere.isEmpty else { return }
+        let bytes = actions.bytes.bytes
+        for other in streams.elsewhere {
+            let datagram = actions.datagrams[other.index]
+            let isIn = put(
+                .outgoing, datagram.destination, datagram.listener,
+                bytes.span.extracting(datagram.start..<datagram.start + datagram.count),
+                origin: shared.settings.worker, to: other.worker)
+            if !isIn { counters.mailboxFullDropped &+= 1 }
+            toWake |= 1 << UInt64(other.worker)
+        }
+        streams.elsewhere.removeAll(keepingCapacity: true)
+    }
+
+    /// Call records wait for the observer's next waking, and wake it where they are many.
+    mutating func passRecordsOn() {
+        guard !actions.records.isEmpty || !actions.endings.isEmpty else { return }
+        for record in actions.records where !shared.records.put(record) { counters.callRecordsDropped &+= 1 }
+        for ending in actions.endings where !shared.endings.put(ending) { counters.callRecordsDropped &+= 1 }
+        unseenRecordCount += actions.records.count + actions.endings.count
+        hasUnpublished = true
+        guard unseenRecordCount >= Self.recordsPerWakingCount else { return }
+        unseenRecordCount = 0
+        observer._withUnsafeGuaranteedRef { $0.wakeUp.signal() }
+    }
+
+    /// Tells other workers of calls that they have. A notice that finds no room is lost, and its call ends with its
+    /// lease.
+    mutating func passNoticesOn() {
+        for notice in actions.notices where Int(notice.worker) < mailboxes.count {
+            let isIn = notice.withBytes {
+                put(.callNotice, noAddress, ListenerNumber(0), $0, origin: shared.settings.worker, to: notice.worker)
+            }
+            if !isIn { counters.mailboxFullDropped &+= 1 }
+            toWake |= 1 << UInt64(notice.worker)
+        }
+    }
+}
