@@ -83,6 +83,13 @@ final class UDPPeer {
         return count >= 0 ? Array(buffer[..<count]) : nil
     }
 
+    /// Everything that has come and was not taken yet.
+    func drain() -> [String] {
+        var messages: [String] = []
+        while let message = receive(seconds: 0.05) { messages.append(message) }
+        return messages
+    }
+
     /// The next datagram of this Call-ID that begins so; others are passed over.
     func receive(_ beginning: String, callID: String, seconds: Double) -> String? {
         let end = ContinuousClock.now + .seconds(seconds)
