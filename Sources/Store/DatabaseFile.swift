@@ -120,7 +120,11 @@ final class DatabaseLock: Sendable {
     /// Lets others open the database; a second call does nothing.
     func release() {
         descriptor.withLock { descriptor in
-            if let held = descriptor { Glibc.close(held) }
+            if let held = descriptor {
+                // By name: a child of ours that is just about to become another program still has the descriptor too.
+                flock(held, LOCK_UN)
+                Glibc.close(held)
+            }
             descriptor = nil
         }
     }
