@@ -27,8 +27,14 @@ enum Sipp {
         return SippCalls(ending: ending, messages: text(at: messages))
     }
 
-    /// A port that was free a moment ago.
-    static func freePort() throws -> UInt16 { try UDPPeer().port }
+    /// A port that was free a moment ago, for UDP and for TCP.
+    static func freePort() throws -> UInt16 {
+        for _ in 0..<100 {
+            let port = try UDPPeer().port
+            if isFreeForTCP(port) { return port }
+        }
+        throw HarnessError("no port is free for both UDP and TCP")
+    }
 
     static func text(at path: String) -> String {
         String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)

@@ -35,6 +35,13 @@ private func withAddress<Result>(
     }
 }
 
+/// True when a TCP socket may be bound to the port of 127.0.0.1.
+func isFreeForTCP(_ port: UInt16) -> Bool {
+    let bound = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    defer { close(bound) }
+    return withAddress("127.0.0.1", port: port) { bind(bound, $0, $1) } == 0
+}
+
 /// A bound UDP socket for datagrams that no decent program would send; left alone it is a silent gateway.
 final class UDPPeer {
     private let socket: Int32
