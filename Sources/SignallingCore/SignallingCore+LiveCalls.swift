@@ -33,7 +33,7 @@ extension SignallingCore {
         let bit: UInt64 = 1 << (dialog & 63)
         guard clients[handle].dialogs & bit == 0 else { return }
         clients[handle].dialogs |= bit
-        let lease = Self.lease(of: response, in: datagram) ?? UInt32(clamping: settings.callLease.milliseconds / 1000)
+        let lease = lease(of: response, in: datagram) ?? callLeaseSeconds
         let call = LiveCall(
             dialog: dialog, gateway: gateway, peer: contexts[context].peer, record: contexts[context].recordID,
             leaseSeconds: lease,
@@ -61,7 +61,7 @@ extension SignallingCore {
     ) {
         let dialog = RouteMark.dialog(of: request, in: datagram, key: settings.routeSecret)
         let kind: CallNotice.Kind = request.method == .bye ? .ended : .alive
-        let lease = kind == .alive ? Self.lease(of: request, in: datagram) ?? 0 : 0
+        let lease = kind == .alive ? lease(of: request, in: datagram) ?? 0 : 0
         if owner == nil || owner == settings.worker {
             let notice = CallNotice(worker: settings.worker, kind: kind, dialog: dialog, leaseSeconds: lease)
             if receive(notice, now: now, into: &actions) || owner != nil { return }
@@ -103,9 +103,17 @@ extension SignallingCore {
             .init(at: now + Self.sweepInterval, token: TimerToken(.liveCalls, nil, slot: 0, generation: 0)))
     }
 
+    private var callLeaseSeconds: UInt32 { UInt32(clamping: settings.callLease.milliseconds / 1000) }
+
     /// How long a call with a session timer is counted without a refresh: half as long again as its interval, at whose
-    /// end its user agents hang up. Nil without one.
-    private static func lease(of message: Message, in datagram: Span<UInt8>) -> UInt32? {
+    /// end its user agents hang up. Nil without one. Four times the usual lease at most: the interval is what a
+    /// stranger says, and a place must not be taken for years.
+    private func lease(of message: Message, in datagram: Span<UInt8>) -> UInt32? {
+        let limit = callLeaseSeconds.multipliedReportingOverflow(by: 4)
+        return Self.sessionLease(of: message, in: datagram).map { min($0, limit.overflow ? .max : limit.partialValue) }
+    }
+
+    private static func sessionLease(of message: Message, in datagram: Span<UInt8>) -> UInt32? {
         for field in message.fields where field.name == .other {
             let name = ByteRange(field.line.lowerBound, min(field.value.lowerBound, field.line.lowerBound + 15))
             let isFull = name.count == 15 && name.equalsIgnoringCase("session-expires", in: datagram)

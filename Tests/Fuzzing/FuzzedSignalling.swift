@@ -56,6 +56,7 @@ final class FuzzedSignalling {
                 .init(role: .redirect, bound: addresses[1], advertised: addresses[1]),
             ], routeSecret: KeyedHash.Key(1, 2), workerSecret: KeyedHash.Key(3, 4), serverName: "T")
         settings.probing.isEnabled = false
+        settings.callLease = .seconds(60)  // a live call is looked at once a second
         worker = VirtualWorker(settings: settings, table: table, now: now)
     }
 

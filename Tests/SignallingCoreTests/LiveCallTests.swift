@@ -149,6 +149,16 @@ import Time
         #expect(try bench.liveCalls(1) == 1, "less than 90 s is none")
     }
 
+    @Test func `a session timer of a hundred million seconds takes no place for years`() throws {
+        var bench = try Bench { $0.callLease = .seconds(100) }
+        _ = try Self.answer(1, in: &bench, extra: ["Session-Expires: 99999999"])
+        bench.advance(.seconds(390))
+        #expect(try bench.liveCalls(1) == 1)
+        bench.advance(.seconds(80))
+        #expect(try bench.liveCalls(1) == 0)
+        #expect(bench.worker.nextTimer == nil)
+    }
+
     @Test func `a BYE that comes to another worker tells the one that has the call`() throws {
         var bench = try Bench { $0.workerCount = 2 }
         let answer = try Self.answer(1, in: &bench)
