@@ -56,6 +56,7 @@ extension ControlPlane {
                     "request_uri": .string(set.requestURI(of: target, user: query.number)),
                     "response_timeout_ms": .integer(Int64(target.timing.responseTimeoutMilliseconds)),
                     "resends": .integer(Int64(target.timing.resendLimit)),
+                    "suspect": .bool(reasons.targetSuspicions[index]),
                 ])
             })
         answer["left_out"] = .array(reasons.leftOut.map { json($0) })

@@ -32,6 +32,7 @@ extension GatewayInformationTable {
             return answer(slot, rules, begun, now, reporter, callID)
         case .failureResponse(let sipStatus):
             noteFailure(slot, now)
+            clearSuspicion(slot)
             let until = retryAfter.flatMap { $0 > .zero ? now + min($0, Self.retryAfterLimit) : nil }
             failure = (
                 until == nil ? .failureResponse : .retryAfter, UInt16(truncatingIfNeeded: sipStatus), until
@@ -78,6 +79,7 @@ extension GatewayInformationTable {
         row.pointee.answered.wrappingAdd(1, ordering: .relaxed)
         row.pointee.answeredAt.store(now.nanoseconds, ordering: .relaxed)
         row.pointee.forgetCallFailures()
+        clearSuspicion(slot)
         if reporter == .call { row.pointee.responseTimes.note(now - begun) }
         guard status(of: slot).status == .outOfService else { return nil }
         return change(slot, now, reporter, 0, callID) { word in

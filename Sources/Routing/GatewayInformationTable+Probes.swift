@@ -27,6 +27,7 @@ extension GatewayInformationTable {
         let microseconds = UInt64(clamping: roundTrip.nanoseconds / 1000)
         row.pointee.lastProbeAt.store(now.nanoseconds, ordering: .relaxed)
         row.pointee.lastProbe.store(UInt64(sipStatus) << 32 | min(microseconds, 0xFFFF_FFFF), ordering: .relaxed)
+        if sipStatus != 0 { clearSuspicion(slot) }
         if isAcknowledged {
             TableRow.clear(row.pointee.probeFailures)
             return ProbeRun(

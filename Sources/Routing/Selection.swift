@@ -41,13 +41,22 @@ extension RoutingSnapshot {
         set.giveUpAfterMilliseconds = list.giveUpAfterMilliseconds == 0 ? nil : list.giveUpAfterMilliseconds
         let isHeld = settings.whenNetworkSuspected == .hold && table.isNetworkSuspected
         var walk = Walk(
-            query: query, rule: isHeld ? .networkSuspected : .usual, isRecording: isRecording,
+            query: query, rule: isHeld ? .networkSuspected : .usual, isRecording: isRecording, defersSuspects: true,
             attemptLimit: list.attemptLimit)
         walk.take(list, self, table, &memory, &reasons, &set)
+        if walk.areAllSuspect {
+            reasons.restart()
+            walk = Walk(
+                query: query, rule: .usual, isRecording: isRecording, defersSuspects: false,
+                attemptLimit: list.attemptLimit)
+            walk.take(list, self, table, &memory, &reasons, &set)
+        }
         if !set.targets.isEmpty { return .targets }
         if list.whenAllOut == .try, walk.outCount > 0 {
             reasons.restart()
-            walk = Walk(query: query, rule: .allOut, isRecording: isRecording, attemptLimit: list.attemptLimit)
+            walk = Walk(
+                query: query, rule: .allOut, isRecording: isRecording, defersSuspects: false,
+                attemptLimit: list.attemptLimit)
             walk.take(list, self, table, &memory, &reasons, &set)
             if !set.targets.isEmpty { return .targets }
         }

@@ -47,6 +47,8 @@ package struct SelectionMemory: Sendable {
     private var placedCount = 0
     /// Who has just come back and leaves this call to others.
     var heldBack: [MemberPlace] = []
+    /// Who is suspect and comes behind all others.
+    var suspects: [MemberPlace] = []
 
     /// It is everybody's turn.
     package init() {}

@@ -40,6 +40,8 @@ package struct SelectionReasons: Sendable {
     package var targetGroups: [String] = []
     /// The ids of the targets' gateways, in their order.
     package var targetGateways: [String] = []
+    /// Of each of them, whether it comes behind others since it is suspect: it has not answered for a while.
+    package var targetSuspicions: [Bool] = []
     /// Whoever was left out, in the order of the list.
     package var leftOut: [LeftOut] = []
 
@@ -53,7 +55,7 @@ protocol Explanation {
     static var isComplete: Bool { get }
     mutating func matched(
         _ number: DialledNumber, digitCount: Int, _ route: CompiledRoute, in snapshot: RoutingSnapshot)
-    mutating func took(_ place: MemberPlace, in snapshot: RoutingSnapshot)
+    mutating func took(_ place: MemberPlace, isSuspect: Bool, in snapshot: RoutingSnapshot)
     mutating func leftOut(
         _ place: MemberPlace, because reason: SelectionReasons.Reason, status: StatusWord, in snapshot: RoutingSnapshot)
     /// The list is walked anew, by other rules.
@@ -69,7 +71,7 @@ struct MemberPlace: Sendable, BitwiseCopyable {
 struct Unexplained: Explanation {
     static var isComplete: Bool { false }
     func matched(_: DialledNumber, digitCount _: Int, _: CompiledRoute, in _: RoutingSnapshot) {}
-    func took(_: MemberPlace, in _: RoutingSnapshot) {}
+    func took(_: MemberPlace, isSuspect _: Bool, in _: RoutingSnapshot) {}
     func leftOut(_: MemberPlace, because _: SelectionReasons.Reason, status _: StatusWord, in _: RoutingSnapshot) {}
     func restart() {}
 }
@@ -84,7 +86,8 @@ extension SelectionReasons: Explanation {
         routingList = snapshot.list(numbered: route.list).map { _ in snapshot.tables.listIDs[Int(route.list)] }
     }
 
-    mutating func took(_ place: MemberPlace, in snapshot: RoutingSnapshot) {
+    mutating func took(_ place: MemberPlace, isSuspect: Bool, in snapshot: RoutingSnapshot) {
+        targetSuspicions.append(isSuspect)
         targetGroups.append(snapshot.tables.groupIDs[place.group])
         targetGateways.append(snapshot.gatewayID(at: place))
     }
@@ -98,7 +101,7 @@ extension SelectionReasons: Explanation {
                 reason: reason))
     }
 
-    mutating func restart() { (targetGroups, targetGateways, leftOut) = ([], [], []) }
+    mutating func restart() { (targetGroups, targetGateways, targetSuspicions, leftOut) = ([], [], [], []) }
 }
 
 extension RoutingSnapshot {

@@ -1,7 +1,8 @@
 import Synchronization
 import Time
 
-/// One gateway's words in the gateway information table: all that calls, probes and reports write, in 256 bytes.
+/// One gateway's words in the gateway information table: all that calls, probes and reports write, in 256 bytes, which
+/// are four cache lines.
 struct TableRow: ~Copyable {
     // What each call touches stands together.
     let status = Atomic<UInt64>(0)
@@ -16,9 +17,11 @@ struct TableRow: ~Copyable {
     let answeredAt = Atomic<Int64>(0)
     let consecutiveFailures = Atomic<UInt32>(0)
     let probeFailures = Atomic<UInt32>(0)
+    /// Until when calls try others first, ns; 0: nobody waits for it longer than usual.
+    let suspectUntil = Atomic<Int64>(0)
+
     /// Since when the share grows, ns; 0: it is full.
     let rampBegan = Atomic<Int64>(0)
-
     /// When an attempt last met silence, ns; 0: never.
     let silentAt = Atomic<Int64>(0)
     let changedAt = Atomic<Int64>(0)
@@ -31,6 +34,7 @@ struct TableRow: ~Copyable {
     /// Times that it went out without a success between: the hold doubles with each.
     let repeats = Atomic<UInt32>(0)
     let responseTimes = ResponseTimes()
+    private let padding = Atomic<UInt64>(0)
 
     /// As a new gateway finds it; the status word comes last and from elsewhere.
     func reset(generation: UInt8) {
@@ -39,6 +43,7 @@ struct TableRow: ~Copyable {
         answered.store(0, ordering: .relaxed)
         failed.store(0, ordering: .relaxed)
         answeredAt.store(0, ordering: .relaxed)
+        suspectUntil.store(0, ordering: .relaxed)
         rampBegan.store(0, ordering: .relaxed)
         silentAt.store(0, ordering: .relaxed)
         changedAt.store(0, ordering: .relaxed)
@@ -61,6 +66,7 @@ struct TableRow: ~Copyable {
     func noteChange(to status: GatewayStatus, at now: Instant) {
         changedAt.store(now.nanoseconds, ordering: .relaxed)
         trialUntil.store(0, ordering: .relaxed)
+        Self.clear(suspectUntil)
         switch status {
         case .inService: rampBegan.store(now.nanoseconds, ordering: .relaxed)
         case .outOfService:
@@ -71,6 +77,11 @@ struct TableRow: ~Copyable {
 
     /// A word that is 0 mostly is not written again: that would take its line from other workers.
     static func clear(_ word: borrowing Atomic<UInt32>) {
+        if word.load(ordering: .relaxed) != 0 { word.store(0, ordering: .relaxed) }
+    }
+
+    /// The same.
+    static func clear(_ word: borrowing Atomic<Int64>) {
         if word.load(ordering: .relaxed) != 0 { word.store(0, ordering: .relaxed) }
     }
 }
@@ -125,6 +136,7 @@ struct TableRows: ~Copyable, @unchecked Sendable {
 
     /// In cache lines of their own, so that two gateways' calls do not disturb each other.
     private static func makePart() -> UnsafeMutablePointer<TableRow> {
+        precondition(MemoryLayout<TableRow>.stride == 256, "four lines and no more")
         let bytes = UnsafeMutableRawPointer.allocate(
             byteCount: partRows * MemoryLayout<TableRow>.stride, alignment: 64)
         let rows = bytes.bindMemory(to: TableRow.self, capacity: partRows)

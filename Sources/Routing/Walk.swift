@@ -22,15 +22,20 @@ struct Walk {
     private let query: RoutingQuery
     private let rule: Rule
     private let isRecording: Bool
+    /// Whether who is suspect comes last.
+    private let defersSuspects: Bool
     private let attemptLimit: Int
     private var draw: UInt64
     private(set) var outCount = 0
+    /// Whoever may be tried is suspect, and none of them is a target: suspicion tells nobody apart.
+    private(set) var areAllSuspect = false
     private var (fullCount, lockedCount) = (0, 0)
     /// The earliest time value of those left out.
     private var earliest: Instant?
 
-    init(query: RoutingQuery, rule: Rule, isRecording: Bool, attemptLimit: Int) {
+    init(query: RoutingQuery, rule: Rule, isRecording: Bool, defersSuspects: Bool, attemptLimit: Int) {
         (self.query, self.rule, self.isRecording, self.attemptLimit) = (query, rule, isRecording, attemptLimit)
+        self.defersSuspects = defersSuspects && rule == .usual
         draw = query.draw
     }
 
@@ -47,6 +52,7 @@ struct Walk {
         _ memory: inout SelectionMemory, _ reasons: inout Reasons, _ set: inout TargetSet
     ) {
         memory.heldBack.removeAll(keepingCapacity: true)
+        memory.suspects.removeAll(keepingCapacity: true)
         var first = list.entries.lowerBound
         while first < list.entries.upperBound {
             var end = first + 1  // behind the entries of the same priority
@@ -70,6 +76,16 @@ struct Walk {
                 append(place, isTrial: false, snapshot, &reasons, &set)
             } else {
                 reasons.leftOut(place, because: .ramp, status: table.status(of: slot), in: snapshot)
+            }
+        }
+        areAllSuspect = set.targets.isEmpty && !memory.suspects.isEmpty
+        guard !areAllSuspect else { return }
+        for place in memory.suspects {
+            if set.targets.count < attemptLimit {
+                append(place, isTrial: false, isSuspect: true, snapshot, &reasons, &set)
+            } else {
+                let status = table.status(of: snapshot.tables.members[place.member].slot)
+                reasons.leftOut(place, because: .attemptLimit, status: status, in: snapshot)
             }
         }
     }
@@ -107,9 +123,10 @@ struct Walk {
         // No more than this many targets altogether, when this group has had its turn.
         let (end, isBeyond) = set.targets.count.addingReportingOverflow(group.attemptLimit)
         let limit = isBeyond ? attemptLimit : min(attemptLimit, end)
+        let suspectCount = memory.suspects.count
         var first = group.members.lowerBound
         while first < group.members.upperBound {
-            if !Reasons.isComplete, set.targets.count >= limit { return }
+            if !Reasons.isComplete, set.targets.count >= limit { break }
             var end = first + 1  // behind the members of the same priority
             while end < group.members.upperBound,
                 snapshot.tables.members[end].priority == snapshot.tables.members[first].priority
@@ -138,6 +155,12 @@ struct Walk {
             }
             first = end
         }
+        // The group's suspects are of its attempts too, where others have left it some.
+        while memory.suspects.count > suspectCount + max(0, limit - set.targets.count) {
+            let place = memory.suspects.removeLast()
+            let slot = snapshot.tables.members[place.member].slot
+            reasons.leftOut(place, because: .attemptLimit, status: table.status(of: slot), in: snapshot)
+        }
     }
 
     /// Makes the member a candidate, or tells why it is none.
@@ -152,8 +175,14 @@ struct Walk {
             reasons.leftOut(place, because: reason, status: status, in: snapshot)
             return
         }
-        if set.contains(member.slot) || memory.heldBack.contains(where: { isSame($0, member, snapshot) }) {
+        if set.contains(member.slot) || memory.heldBack.contains(where: { isSame($0, member, snapshot) })
+            || memory.suspects.contains(where: { isSame($0, member, snapshot) })
+        {
             reasons.leftOut(place, because: .duplicate, status: status, in: snapshot)
+            return
+        }
+        if defersSuspects, table.isSuspect(member.slot, at: query.now) {
+            memory.suspects.append(place)
             return
         }
         if member.rampSeconds > 0, rule == .usual, set.targets.isEmpty, !isTrial,
@@ -207,12 +236,12 @@ struct Walk {
     }
 
     private func append(
-        _ place: MemberPlace, isTrial: Bool, _ snapshot: RoutingSnapshot, _ reasons: inout some Explanation,
-        _ set: inout TargetSet
+        _ place: MemberPlace, isTrial: Bool, isSuspect: Bool = false, _ snapshot: RoutingSnapshot,
+        _ reasons: inout some Explanation, _ set: inout TargetSet
     ) {
         set.append(
             snapshot.tables.members[place.member], of: snapshot.tables.groups[place.group], isTrial: isTrial,
             text: snapshot.tables.text)
-        reasons.took(place, in: snapshot)
+        reasons.took(place, isSuspect: isSuspect, in: snapshot)
     }
 }

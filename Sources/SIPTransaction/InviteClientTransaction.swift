@@ -86,8 +86,12 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
         switch (state, event) {
         case (.initial, .start): start(now, &actions)
         case (.calling(let interval, let resends, let due, let end), .timer(.a)):
-            guard resends < resendLimit else { return }
             let next = interval * 2  // §17.1.1.2: resend, then wait twice as long
+            if interval == timers.intervalT1 {
+                state = .calling(interval: next, resends: resends, due: due, end: end)
+                actions.append(.noResponseYet)
+            }
+            guard resends < resendLimit, !reliable else { return }
             state = .calling(interval: next, resends: resends + 1, due: due, end: end)
             actions.append(.send)
             if resends + 1 < resendLimit, now + next < due { actions.append(.arm(.a, at: now + next)) }
@@ -129,7 +133,8 @@ package struct InviteClientTransaction: Sendable, BitwiseCopyable {
         state = .calling(
             interval: timers.intervalT1, resends: 0, due: due, end: max(due, now + timers.intervalTimeout))
         actions.append(.send)
-        if !reliable, resendLimit > 0, timers.intervalT1 < responseTimeout {
+        // Also where nothing is sent again: who is silent for T1 is told of.
+        if timers.intervalT1 < responseTimeout {
             actions.append(.arm(.a, at: now + timers.intervalT1))
         }
         actions.append(.arm(.b, at: due))

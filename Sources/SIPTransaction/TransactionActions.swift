@@ -13,6 +13,8 @@ package struct TransactionActions {
         case arm(TransactionTimer, at: Instant)
         /// Pass the response at hand to the transaction user.
         case deliver
+        /// Tell the transaction user that no response of any kind has come for T1. It goes on waiting.
+        case noResponseYet
         /// Tell the transaction user that no response, or no ACK, came in time.
         case timeout
         /// Tell the transaction user that the other side can't be reached.

@@ -51,6 +51,8 @@ extension SignallingCore {
         recordResponse(handle, response.status, arrival.now)
         if clients[handle].isWaiting, case .attempt = clients[handle].purpose {
             counters.countFirstResponse(after: arrival.now - clients[handle].begun)
+        } else if let gateway = clients[handle].claim.gateway {
+            table.clearSuspicion(gateway)
         }
         // The gateway has the call no longer, and may have the next one that this leads to.
         if response.status >= 300 { endCall(handle) }
@@ -160,6 +162,7 @@ extension SignallingCore {
             case .deliver:
                 guard case .response(let status) = invite else { continue }
                 report(purpose, .final(status), now, &actions)
+            case .noResponseYet: suspectGateway(of: handle, now)
             case .timeout: report(purpose, .silence, now, &actions)
             case .transportFailure: report(purpose, .unreachable, now, &actions)
             case .ackReceived: break
@@ -238,7 +241,7 @@ extension SignallingCore {
                 let token = TimerToken(.cancel, timer, slot: handle.slot, generation: handle.generation)
                 actions.timers.append(.init(at: at, token: token))
             // The INVITE's own final response ends the call; a CANCEL that is lost for good leaves it to Timer C.
-            case .sendACK, .deliver, .timeout, .transportFailure, .ackReceived: break
+            case .sendACK, .deliver, .noResponseYet, .timeout, .transportFailure, .ackReceived: break
             }
         }
         release(handle)

@@ -174,6 +174,17 @@ extension SignallingCore {
         if let transition { actions.transitions.append(transition) }
     }
 
+    /// A call has no response of any kind yet, T1 after its gateway was tried: until the gateway answers, calls that
+    /// come meanwhile try others first. Twice the predetermined time is enough for it to be found dead.
+    mutating func suspectGateway(of handle: ClientRecord.Handle, _ now: Instant) {
+        guard case .attempt(let context, let target) = clients[handle].purpose, contexts.contains(context),
+            let gateway = contexts[context].targets[target]
+        else { return }
+        let isNew = table.suspect(
+            gateway.slot, begun: clients[handle].begun, now: now, for: gateway.timing.responseTimeout * 2)
+        if isNew { counters.suspicions &+= 1 }
+    }
+
     func callID(of handle: ContextRecord.Handle) -> ShortText {
         let range = contexts[handle].callID
         return contexts[handle].original.withSpan { ShortText($0, range.lowerBound..<range.upperBound) }

@@ -66,7 +66,7 @@ extension SignallingCore {
             case .arm(let timer, let at):
                 let token = TimerToken(.server, timer, slot: handle.slot, generation: handle.generation)
                 actions.timers.append(.init(at: at, token: token))
-            case .deliver, .ackReceived, .timeout, .transportFailure, .sendACK: break
+            case .deliver, .ackReceived, .noResponseYet, .timeout, .transportFailure, .sendACK: break
             }
         }
         if isNew || !servers[handle].mayResend { store.release(&servers[handle].response) }

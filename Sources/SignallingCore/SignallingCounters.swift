@@ -66,6 +66,8 @@ package struct SignallingCounters: Sendable {
     package var skippedFull: UInt64 = 0
     /// Targets that got nothing since another call tried whether their gateway was back.
     package var skippedTrial: UInt64 = 0
+    /// Times that a gateway became suspect.
+    package var suspicions: UInt64 = 0
     /// Calls that were refused so often that not each of them was recorded.
     package var callsUnrecorded: UInt64 = 0
     /// Calls that were counted no longer since nothing was heard of them for too long.
@@ -184,6 +186,7 @@ package struct SignallingCounters: Sendable {
         body("tandem_targets_skipped_total", "reason=\"locked\"", skipped, skippedLocked)
         body("tandem_targets_skipped_total", "reason=\"full\"", skipped, skippedFull)
         body("tandem_targets_skipped_total", "reason=\"trial\"", skipped, skippedTrial)
+        body("tandem_gateway_suspicions_total", "", "Times that a gateway did not answer for T1.", suspicions)
         body("tandem_calls_unrecorded_total", "", "Refused calls beyond those recorded.", callsUnrecorded)
         body("tandem_live_calls_expired_total", "", "Calls without a sign of life for too long.", liveCallsExpired)
         let failed: StaticString = "Attempts without a response, by cause."

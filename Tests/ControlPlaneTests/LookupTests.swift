@@ -26,7 +26,7 @@ import Time
         let target =
             #"""
             {"gateway":"lon2","group":"london","request_uri":"sip:+442071234567@192.0.2.11:5060",
-            "response_timeout_ms":2000,"resends":2}
+            "response_timeout_ms":2000,"resends":2,"suspect":false}
             """#
         #expect(
             answer.value

@@ -26,7 +26,7 @@ import Time
     @Test func `calling: Timer A doubles from T1, at most so many resendings (§17.1.1.2, the method's step 4)`() {
         var machine = InviteClientTransaction.make()
         #expect(machine.take(.start) == [.send, arm(.a, 0.5), arm(.b, 2)])
-        #expect(machine.take(.timer(.a), at: 0.5) == [.send, arm(.a, 1.5)])
+        #expect(machine.take(.timer(.a), at: 0.5) == [.noResponseYet, .send, arm(.a, 1.5)])
         #expect(machine.take(.timer(.a), at: 1.5) == [.send], "two resendings are all")
         #expect(machine.take(.timer(.a), at: 1.6) == [])
         #expect(machine.awaitsFirstResponse)
@@ -48,9 +48,27 @@ import Time
         #expect(machine.isTerminated)
     }
 
-    @Test func `calling over a reliable transport: no Timer A, no Timer D (§17.1.1.2)`() {
+    @Test func `calling: nothing for T1 is told once, whether or not anything is sent again then`() {
+        var silent = InviteClientTransaction(
+            resendLimit: 0, responseTimeout: .seconds(2), timers: Self.settings, reliable: false)
+        #expect(silent.take(.start) == [.send, arm(.a, 0.5), arm(.b, 2)])
+        #expect(silent.take(.timer(.a), at: 0.5) == [.noResponseYet])
+        #expect(silent.take(.timer(.a), at: 1) == [])
+        #expect(silent.awaitsFirstResponse)
+        var answered = InviteClientTransaction.make()
+        _ = answered.take(.start)
+        #expect(answered.take(.response(status: 100), at: 0.4) == [.deliver])
+        #expect(answered.take(.timer(.a), at: 0.5) == [])
+        var brief = InviteClientTransaction(
+            resendLimit: 2, responseTimeout: .milliseconds(500), timers: Self.settings, reliable: false)
+        #expect(brief.take(.start) == [.send, arm(.b, 0.5)], "the predetermined time is over by then")
+    }
+
+    @Test func `calling over a reliable transport: no resending, no Timer D (§17.1.1.2)`() {
         var machine = InviteClientTransaction.make(reliable: true)
-        #expect(machine.take(.start) == [.send, arm(.b, 2)])
+        #expect(machine.take(.start) == [.send, arm(.a, 0.5), arm(.b, 2)])
+        #expect(machine.take(.timer(.a), at: 0.5) == [.noResponseYet])
+        #expect(machine.take(.timer(.a), at: 1.5) == [])
         #expect(machine.take(.response(status: 486), at: 1) == [.sendACK, .deliver])
         #expect(machine.isTerminated)
     }

@@ -15,10 +15,10 @@ import Time
         var bench = try Bench()
         for number in 1...5 {
             Self.call(number, in: &bench)
-            bench.advance(.milliseconds(300))
+            bench.advance(.milliseconds(90))
         }
         _ = bench.look()
-        bench.advance(.milliseconds(499))
+        bench.advance(.milliseconds(1549))
         #expect(bench.trace().allSatisfy { $0 == "INVITE>g1" }, "copies")
         bench.advance(.milliseconds(1))
         #expect(bench.trace() == Array(repeating: "INVITE>g2", count: 5))
@@ -55,9 +55,9 @@ import Time
 
         bench = try Bench { $0.movesWaitingCallsOn = false }
         Self.call(1, in: &bench)
-        bench.advance(.milliseconds(500))
+        bench.advance(.milliseconds(400))
         Self.call(2, in: &bench)
-        bench.advance(.milliseconds(1500))
+        bench.advance(.milliseconds(1600))
         #expect(bench.trace().filter { $0 == "INVITE>g2" }.count == 1)
     }
 
@@ -133,5 +133,59 @@ import Time
         #expect(bench.worker.counters.skippedOut == 1)
         #expect(bench.table.counts(of: second).failed == 0)
         #expect(bench.worker.counters.failoversAfterResponse == 1)
+    }
+
+    @Test func `who comes when the first gateway was silent for T1 tries the next at once, until it answers`() throws {
+        var bench = try Bench()
+        let (first, second) = (try bench.gateway(1), try bench.gateway(2))
+        Self.call(1, in: &bench)
+        bench.advance(.milliseconds(499))
+        Self.call(2, in: &bench)
+        #expect(bench.trace().filter { $0.hasPrefix("INVITE") } == ["INVITE>g1", "INVITE>g1"])
+        bench.advance(.milliseconds(1))
+        #expect(bench.worker.counters.suspicions == 1)
+        #expect(bench.transitions.isEmpty, "it is no status")
+        _ = bench.look()
+        Self.call(3, in: &bench)
+        let third = try bench.last("INVITE", to: second)
+        #expect(bench.trace() == ["100>caller", "INVITE>g2"])
+        // Its fall says more; who waited moves on, and nobody is tried twice.
+        bench.advance(.milliseconds(400))
+        bench.receive(bench.response(500, to: third), from: second)
+        #expect(bench.trace() == ["ACK>g2", "INVITE>g1"], "it is not left out")
+        bench.advance(.milliseconds(1100))
+        #expect(bench.transitions.map(\.after.cause) == [.noResponse])
+        #expect(!bench.table.isSuspect(try bench.slot(1), at: bench.now))
+
+        bench = try Bench()
+        Self.call(1, in: &bench)
+        let invite = try bench.last("INVITE", to: first)
+        bench.advance(.milliseconds(600))
+        bench.receive(bench.response(100, to: invite), from: first)
+        _ = bench.look()
+        Self.call(2, in: &bench)
+        #expect(bench.trace() == ["100>caller", "INVITE>g1"])
+    }
+
+    @Test func `a late answer to a call that went elsewhere ends the suspicion too; a lost datagram makes none`() throws
+    {
+        var bench = try Bench(timing: GatewayTiming(responseTimeoutMilliseconds: 800))
+        let gateway = try bench.gateway(1)
+        try bench.changeGateway(1) { $0.outOfServiceCauses = [.status(503)] }
+        Self.call(1, in: &bench)
+        let invite = try bench.last("INVITE", to: gateway)
+        bench.advance(.milliseconds(900))
+        #expect(bench.table.isSuspect(try bench.slot(1), at: bench.now))
+        bench.receive(bench.response(180, to: invite), from: gateway)
+        #expect(!bench.table.isSuspect(try bench.slot(1), at: bench.now))
+        bench.advance(.seconds(40))
+        let count = bench.worker.counters.suspicions
+        Self.call(2, in: &bench)
+        bench.advance(.milliseconds(300))
+        Self.call(3, in: &bench)
+        bench.receive(bench.response(100, to: try bench.last("INVITE", to: gateway)), from: gateway)
+        bench.advance(.milliseconds(400))
+        #expect(!bench.table.isSuspect(try bench.slot(1), at: bench.now), "it has answered another since")
+        #expect(bench.worker.counters.suspicions == count)
     }
 }
