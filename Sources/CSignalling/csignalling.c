@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -114,6 +115,15 @@ static int bind_udp(int socket, const csig_address *address, bool is_further) {
         set_option(socket, SOL_SOCKET, SO_RCVBUF, socket_buffer_bytes);
     if (set_option(socket, SOL_SOCKET, SO_SNDBUFFORCE, socket_buffer_bytes) < 0)
         set_option(socket, SOL_SOCKET, SO_SNDBUF, socket_buffer_bytes);
+    return 0;
+}
+
+int csig_receive_queue(int socket, uint32_t *taken_bytes, uint32_t *limit_bytes) {
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t length = sizeof memory;
+    if (getsockopt(socket, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0) return -errno;
+    *taken_bytes = memory[SK_MEMINFO_RMEM_ALLOC];
+    *limit_bytes = memory[SK_MEMINFO_RCVBUF];
     return 0;
 }
 

@@ -145,7 +145,8 @@ package struct CallRecord: Sendable, BitwiseCopyable {
     package private(set) var copyCount: UInt16 = 0
     /// How many gateways were tried.
     package private(set) var attemptCount: UInt16 = 0
-    private var copies = InlineArray<7, UInt32>(repeating: 0)
+    /// When they came, as far as kept: the first `copyCount` of these, ms.
+    package private(set) var copies = InlineArray<7, UInt32>(repeating: 0)
     private var attempts = InlineArray<8, Attempt>(
         repeating: Attempt(gateway: GatewaySlot(index: 0, generation: 0), sentAt: 0, branch: (0, 0, 0, 0)))
 
@@ -180,6 +181,12 @@ package struct CallRecord: Sendable, BitwiseCopyable {
         change(&attempts[Int(number)])
     }
 
+    /// How many attempts are kept.
+    package var keptAttemptCount: Int { min(Int(attemptCount), Self.attemptLimitCount) }
+
+    /// An attempt that is kept, by its number: 0..<`keptAttemptCount`.
+    package func keptAttempt(_ number: Int) -> Attempt { attempts[number] }
+
     /// The attempts that are kept, in their order.
-    package var keptAttempts: [Attempt] { (0..<min(Int(attemptCount), Self.attemptLimitCount)).map { attempts[$0] } }
+    package var keptAttempts: [Attempt] { (0..<keptAttemptCount).map { attempts[$0] } }
 }

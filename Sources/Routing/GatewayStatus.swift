@@ -173,7 +173,12 @@ package struct ShortText: Sendable, BitwiseCopyable {
     package var isEmpty: Bool { count == 0 }
 
     /// The text; bytes that are not UTF-8 are replaced.
-    package var string: String {
-        String(decoding: (0..<Int(count)).map { bytes[$0] }, as: UTF8.self)
+    package var string: String { withBytes { String(decoding: $0, as: UTF8.self) } }
+
+    /// Lends the bytes.
+    package func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        withUnsafeBytes(of: bytes) { all in
+            all.withMemoryRebound(to: UInt8.self) { body(UnsafeBufferPointer(rebasing: $0.prefix(Int(count)))) }
+        }
     }
 }

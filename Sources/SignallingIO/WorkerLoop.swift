@@ -126,7 +126,7 @@ struct WorkerLoop: ~Copyable {
             hasUnpublished = true
         }
         streams.now = now
-        var hasMore = false
+        var (hasMore, receivedCount) = (false, 0)
         for index in 0..<eventCount {
             let event = events[index]
             guard event.tag != Self.wakeTag else {
@@ -146,6 +146,7 @@ struct WorkerLoop: ~Copyable {
             let count = csig_receive(descriptors[Int(listener.index)], batch)
             if count > 0 { reader.withSnapshot { workOff(count, listener, $0, now) } }
             if count == csig_batch_count { hasMore = true }
+            receivedCount += max(0, Int(count))
         }
         let (fired, hasMoreDue) = reader.withSnapshot { snapshot in
             openMailbox(snapshot, now)
@@ -156,12 +157,25 @@ struct WorkerLoop: ~Copyable {
             reportFailures(snapshot, now)
             return fired
         }
-        busyPeriod.note(hasMore: hasMore || hasMoreDue, now: now)
+        var period = busyPeriod
+        period.note(hasMore: hasMore, isLate: hasMoreDue, receivedCount: receivedCount, now: now) { fullestQueue }
+        busyPeriod = period
         core.isOverloaded = busyPeriod.isOverload
         if eventCount > 0 || fired > 0 {
             counters.batches &+= 1
             hasUnpublished = true
         }
+    }
+
+    /// Of the sockets that datagrams come to, what waits at the fullest.
+    private var fullestQueue: BusyPeriod.Queue {
+        var fullest = BusyPeriod.Queue(taken: 0, limit: .max)
+        for (descriptor, listener) in zip(descriptors, shared.settings.listeners) where !listener.bound.isReliable {
+            var queue = BusyPeriod.Queue(taken: 0, limit: 0)
+            guard csig_receive_queue(descriptor, &queue.taken, &queue.limit) == 0 else { continue }
+            if queue.taken > fullest.taken { fullest = queue }
+        }
+        return fullest
     }
 
     private mutating func fireTimers(

@@ -5,15 +5,23 @@ import Time
 
 @Suite struct BusyPeriodTests {
     private let start = Instant(nanoseconds: 1_000_000_000)
+    private let limit: UInt32 = 16 << 20
+
+    /// A turn of 64 datagrams with so many left at the socket, which is asked for.
+    private func turn(_ period: inout BusyPeriod, at milliseconds: Int64, leaving count: UInt32, isLate: Bool = false) {
+        period.note(
+            hasMore: count > 0, isLate: isLate, receivedCount: 64, now: start + .milliseconds(milliseconds)
+        ) { BusyPeriod.Queue(taken: count * 1280, limit: limit) }
+    }
 
     @Test func `a burst that is worked off in time is no overload`() {
         var period = BusyPeriod()
-        for milliseconds in 0..<50 {
-            period.note(hasMore: true, now: start + .milliseconds(Int64(milliseconds)))
+        for milliseconds in Int64(0)..<50 {
+            turn(&period, at: milliseconds, leaving: 6000)
             #expect(!period.isOverload)
         }
-        period.note(hasMore: false, now: start + .milliseconds(49))
-        period.note(hasMore: true, now: start + .milliseconds(90))
+        turn(&period, at: 49, leaving: 0)
+        turn(&period, at: 90, leaving: 6000)
         #expect(!period.isOverload)
     }
 
@@ -21,21 +29,70 @@ import Time
         var period = BusyPeriod()
         for milliseconds in stride(from: Int64(0), to: 1000, by: 20) {
             period.pause()
-            period.note(hasMore: true, now: start + .milliseconds(milliseconds))
+            turn(&period, at: milliseconds, leaving: 6000)
             #expect(!period.isOverload)
         }
     }
 
-    @Test func `work without a pause for 50 ms is overload, until the first pause`() {
+    @Test func `who is busy for ever and never late is not overloaded`() {
         var period = BusyPeriod()
-        period.note(hasMore: true, now: start)
-        period.note(hasMore: true, now: start + .milliseconds(50))
-        #expect(period.isOverload)
-        period.note(hasMore: true, now: start + .milliseconds(500))
-        #expect(period.isOverload)
-        period.note(hasMore: false, now: start + .milliseconds(501))
+        for milliseconds in Int64(0)..<5000 {  // 64,000 a second: 3,199 wait for less than 50 ms
+            turn(&period, at: milliseconds, leaving: 3100)
+            #expect(!period.isOverload)
+        }
+    }
+
+    @Test func `what would wait for 50 ms is overload, until less would`() {
+        var period = BusyPeriod()
+        for milliseconds in Int64(0)..<50 { turn(&period, at: milliseconds, leaving: 3300) }
         #expect(!period.isOverload)
-        period.note(hasMore: true, now: start + .milliseconds(502))
+        for milliseconds in Int64(50)..<500 {
+            turn(&period, at: milliseconds, leaving: 3300)
+            #expect(period.isOverload)
+        }
+        turn(&period, at: 500, leaving: 2000)
         #expect(!period.isOverload)
+        turn(&period, at: 501, leaving: 3300)
+        #expect(period.isOverload)
+        turn(&period, at: 502, leaving: 0)
+        turn(&period, at: 503, leaving: 3300)
+        #expect(!period.isOverload)
+    }
+
+    @Test func `who slows down is judged by how fast he is now`() {
+        var period = BusyPeriod()
+        for milliseconds in Int64(0)..<2000 { turn(&period, at: milliseconds, leaving: 1000) }
+        #expect(!period.isOverload)
+        for milliseconds in stride(from: Int64(2000), to: 3000, by: 10) {
+            turn(&period, at: milliseconds, leaving: 1000)
+        }
+        #expect(period.isOverload)
+    }
+
+    @Test func `a socket that is half full is overload however fast the worker is`() {
+        var period = BusyPeriod()
+        for microseconds in stride(from: Int64(0), to: 60_000, by: 100) {
+            period.note(hasMore: true, isLate: false, receivedCount: 64, now: start + .microseconds(microseconds)) {
+                BusyPeriod.Queue(taken: limit / 2 + 1, limit: limit)
+            }
+        }
+        #expect(period.isOverload)
+    }
+
+    @Test func `timers that are late for 50 ms are overload, whatever waits at the sockets`() {
+        var period = BusyPeriod()
+        for milliseconds in Int64(0)..<50 { turn(&period, at: milliseconds, leaving: 1, isLate: true) }
+        #expect(!period.isOverload)
+        turn(&period, at: 50, leaving: 1, isLate: true)
+        #expect(period.isOverload)
+        turn(&period, at: 51, leaving: 1)
+        #expect(!period.isOverload)
+    }
+
+    @Test func `a worker that stood still for years is judged all the same`() {
+        var period = BusyPeriod()
+        turn(&period, at: 0, leaving: 3300)
+        turn(&period, at: 1 << 42, leaving: 3300)
+        #expect(period.isOverload)
     }
 }

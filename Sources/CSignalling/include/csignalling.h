@@ -61,6 +61,10 @@ void csig_receive_batch_destroy(csig_receive_batch *batch);
 /// recvmmsg without waiting. How many datagrams came, 0 for none.
 int csig_receive(int socket, csig_receive_batch *batch);
 
+/// What waits at a socket: the memory that the kernel has taken for it (its buffers, not the datagrams' lengths), and
+/// the most that it would take. 0, or a negative errno.
+int csig_receive_queue(int socket, uint32_t *taken_bytes, uint32_t *limit_bytes);
+
 typedef struct {
     const uint8_t *bytes;
     uint32_t length_bytes;
