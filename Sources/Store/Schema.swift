@@ -17,6 +17,7 @@ enum Schema {
         migrator.registerMigration("notes") { db in
             try db.execute(sql: "ALTER TABLE status_records ADD COLUMN note TEXT")
         }
+        migrator.registerMigration("route-tables") { db in try db.execute(sql: routeTables) }
         return migrator
     }()
 

@@ -86,6 +86,7 @@ extension Store {
         let queue = try DatabaseQueue(path: staged)
         try source.backup(to: queue)
         try source.close()
+        try Schema.migrator.migrate(queue)  // what follows knows the present schema only
         let position = try queue.writeWithoutTransaction { db in
             _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")
             try db.execute(sql: "PRAGMA synchronous = FULL")
@@ -100,16 +101,16 @@ extension Store {
         let (revision, overflow) = last.revision.number.addingReportingOverflow(1)
         guard !overflow, last.epoch < .max else { throw MalformedRow(what: "the revisions are used up") }
         let (epoch, who, comment) = (last.epoch + 1, "tandem", "restored from a backup")
-        let digest = EntryDigest.of(
-            revision: Revision(revision), epoch: epoch, at: time, who: who, comment: comment, effects: [],
-            previous: last.digest)
+        var digest = EntryDigest(
+            behind: last.digest, revision: Revision(revision), epoch: epoch, at: time, who: who, comment: comment)
+        let digestBytes = digest.finish()
         try db.execute(
             sql: """
                 INSERT INTO revisions (revision, epoch, at, who, comment, put_count, delete_count, digest)
                 VALUES (?, ?, ?, ?, ?, 0, 0, ?)
                 """,
-            arguments: [revision, epoch, time.milliseconds, who, comment, DatabaseValue(bytes: digest)])
-        return Position(epoch: epoch, revision: Revision(revision), digest: digest)
+            arguments: [revision, epoch, time.milliseconds, who, comment, DatabaseValue(bytes: digestBytes)])
+        return Position(epoch: epoch, revision: Revision(revision), digest: digestBytes)
     }
 
     /// Renames the old database, with what belongs to it. Its log goes first: beside another file it would be taken

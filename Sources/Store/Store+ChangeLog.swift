@@ -92,9 +92,11 @@ extension Store: ChangeLog {
         let lines = entry.effects.map {
             EntryDigest.EffectLine(path: $0.path, body: $0.body?.canonicalText, createdAt: $0.createdAt)
         }
-        let digest = EntryDigest.of(
-            revision: entry.revision, epoch: base.epoch, at: entry.at, who: entry.who, comment: entry.comment,
-            effects: lines, previous: base.digest)
+        var digest = EntryDigest(
+            behind: base.digest, revision: entry.revision, epoch: base.epoch, at: entry.at, who: entry.who,
+            comment: entry.comment)
+        for line in EntryDigest.inOrder(lines) { digest.add(line) }
+        let digestBytes = digest.finish()
         let putCount = lines.count { $0.body != nil }
         try db.cachedStatement(
             sql: """
@@ -104,21 +106,28 @@ extension Store: ChangeLog {
                 """
         ).execute(arguments: [
             entry.revision.number, base.epoch, entry.at.milliseconds, entry.who, entry.comment, putCount,
-            lines.count - putCount, DatabaseValue(bytes: digest), entry.requestID,
+            lines.count - putCount, DatabaseValue(bytes: digestBytes), entry.requestID,
         ])
         for line in lines { try write(line, at: entry.revision, db) }
-        return Position(epoch: base.epoch, revision: entry.revision, digest: digest)
+        return Position(epoch: base.epoch, revision: entry.revision, digest: digestBytes)
     }
 
     private func write(_ effect: EntryDigest.EffectLine, at revision: Revision, _ db: Database) throws {
-        let table = ObjectTable(effect.path.kind)
         let (scope, name) = ObjectTable.place(of: effect.path)
+        let (table, scopeColumn, nameColumn): (String, String, String)
+        let place: any DatabaseValueConvertible
+        switch ObjectTable(effect.path.kind) {
+        case .objects: (table, scopeColumn, nameColumn, place) = ("objects", "kind", "id", scope)
+        case .routes:
+            (table, scopeColumn, nameColumn) = ("routes", "table_number", "prefix")
+            place = try RouteTables.number(of: scope, db)
+        }
         try db.cachedStatement(
             sql: """
-                UPDATE \(table.table) SET until_revision = ?
-                WHERE \(table.scope) = ? AND \(table.name) = ? AND until_revision IS NULL
+                UPDATE \(table) SET until_revision = ?
+                WHERE \(scopeColumn) = ? AND \(nameColumn) = ? AND until_revision IS NULL
                 """
-        ).execute(arguments: [revision.number, scope, name])
+        ).execute(arguments: [revision.number, place, name])
         guard let body = effect.body else {
             // A deletion is kept as a row's end, so there must be a row.
             guard db.changesCount == 1 else {
@@ -128,10 +137,10 @@ extension Store: ChangeLog {
         }
         try db.cachedStatement(
             sql: """
-                INSERT INTO \(table.table) (\(table.scope), \(table.name), body, from_revision, created_at)
+                INSERT INTO \(table) (\(scopeColumn), \(nameColumn), body, from_revision, created_at)
                 VALUES (?, ?, ?, ?, ?)
                 """
-        ).execute(arguments: [scope, name, body, revision.number, effect.createdAt.milliseconds])
+        ).execute(arguments: [place, name, body, revision.number, effect.createdAt.milliseconds])
     }
 
     private func write(_ change: StatusChange, numbering numbers: inout EventNumbers, _ db: Database) throws {

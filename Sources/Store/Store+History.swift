@@ -29,16 +29,15 @@ extension Store {
             at: revision)
     }
 
-    /// The live rows and the ended ones are looked for apart, each by an index of its own.
     private func rows(
         of table: ObjectTable, where condition: String, _ arguments: [String], at revision: Revision
     ) throws(StoreError) -> [StoredObject] {
         try reading { db in
             let statement = try db.cachedStatement(
                 sql: """
-                    \(table.selection) WHERE \(condition) AND until_revision IS NULL AND from_revision <= ?1
+                    \(table.selection) WHERE \(condition) AND \(table.heldAt.unended)
                     UNION ALL
-                    \(table.selection) WHERE \(condition) AND until_revision > ?1 AND from_revision <= ?1
+                    \(table.selection) WHERE \(condition) AND \(table.heldAt.ended)
                     """)
             return try Row.fetchAll(statement, arguments: [revision.number] + StatementArguments(arguments))
                 .map { try table.object($0) }

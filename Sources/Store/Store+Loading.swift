@@ -30,12 +30,19 @@ extension Store {
                     arguments: [kind.rawValue])
                 while let row = try rows.next() { object(try table.object(row)) }
             }
+            let tables = try RouteTables.live(db)
             // Straight through the rows: the index would jump from one to the next.
             let rows = try Row.fetchCursor(
-                db, sql: "SELECT plan, prefix, body FROM routes WHERE until_revision IS NULL ORDER BY number")
+                db,
+                sql: """
+                    SELECT table_number, prefix, body FROM routes
+                    WHERE until_revision IS NULL AND number >= ? ORDER BY number
+                    """, arguments: [tables.map(\.firstRow).min() ?? .max])
+            let plans = Dictionary(uniqueKeysWithValues: tables.map { ($0.number, $0.plan) })
             var bodies = RouteBodies()
             while let row = try rows.next() {
-                let (plan, name) = (try row.text(0), try row.text(1))
+                guard let plan = plans[try row.integer(0)] else { continue }
+                let name = try row.text(1)
                 guard let prefix = name.isEmpty ? .catchAll : Prefix(name) else {
                     throw MalformedRow(what: "\(plan) has a route whose prefix is \(name)")
                 }

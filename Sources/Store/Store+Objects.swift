@@ -10,7 +10,7 @@ extension Store {
             let table = ObjectTable(path.kind)
             let place = ObjectTable.place(of: path)
             let statement = try db.cachedStatement(
-                sql: "\(table.selection) WHERE \(table.scope) = ? AND \(table.name) = ? AND until_revision IS NULL")
+                sql: "\(table.selection) WHERE \(table.scope) = ? AND \(table.name) = ? AND \(table.isLive)")
             let row = try Row.fetchOne(
                 statement, arguments: [place.scope, place.name])
             return Revised(try row.map { try table.object($0) }, revision: try Self.position(db).revision)
@@ -37,7 +37,7 @@ extension Store {
             let statement = try db.cachedStatement(
                 sql: """
                     \(table.selection)
-                    WHERE \(table.scope) = ?1 AND until_revision IS NULL AND \(table.name) < ?3
+                    WHERE \(table.scope) = ?1 AND \(table.isLive) AND \(table.name) < ?3
                         AND \(table.name) >= max(?2, ifnull(?4, '')) AND (?4 IS NULL OR \(table.name) <> ?4)
                         \(hasLabel)
                     ORDER BY \(table.name) LIMIT ?5
@@ -65,11 +65,13 @@ extension Store {
             let statement = try db.cachedStatement(
                 sql: "SELECT \(RevisionRows.columns) FROM revisions WHERE revision > ? ORDER BY revision LIMIT ?")
             return try Row.fetchAll(statement, arguments: [revision.number, max(0, limit)]).map { row in
-                let rows = try RevisionRows(db, row)
-                let effects = try rows.effects.map { line in
-                    Effect(
-                        path: line.path, body: try line.body.map { try ObjectTable.body($0, of: line.path) },
-                        createdAt: line.createdAt)
+                let rows = try RevisionRows(row)
+                var effects: [Effect] = []
+                try rows.forEachEffect(db) { line in
+                    effects.append(
+                        Effect(
+                            path: line.path, body: try line.body.map { try ObjectTable.body($0, of: line.path) },
+                            createdAt: line.createdAt))
                 }
                 return ChangeEntry(
                     revision: rows.revision, at: rows.at, who: rows.who, comment: rows.comment,

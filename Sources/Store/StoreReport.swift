@@ -55,7 +55,9 @@ private struct Examination {
                 ?? "none",
             node: try Schema.node(db), position: try Store.position(db),
             objectCount: try count("objects WHERE until_revision IS NULL"),
-            routeCount: try count("routes WHERE until_revision IS NULL"), eventCount: try count("events"),
+            routeCount: try count(
+                "route_tables CROSS JOIN routes USING (table_number) WHERE \(ObjectTable.routes.isLive)"),
+            eventCount: try count("events"),
             findings: findings)
     }
 
@@ -69,12 +71,12 @@ private struct Examination {
             db, sql: "SELECT \(RevisionRows.columns) FROM revisions ORDER BY revision")
         var previous: RevisionRows?
         while let row = try revisions.next() {
-            let present = try RevisionRows(db, row)
+            let present = try RevisionRows(row)
             if let previous {
                 guard present.revision.number == previous.revision.number &+ 1 else {
                     return ["revision \(present.revision.number) follows \(previous.revision.number)"]
                 }
-                guard present.digest == present.digest(behind: previous.digest) else {
+                guard try present.digest == present.digest(db, behind: previous.digest) else {
                     return ["the digest of revision \(present.revision.number) does not follow from its rows"]
                 }
             }
