@@ -56,6 +56,8 @@ package struct CommitBatch: Sendable {
     package let webhooks: [WebhookEffect]
     /// First answers to requests that may come again. They are this node's own: no part of a change, no revision.
     package var answers: [StoredAnswer] = []
+    /// What became of changes that were to be confirmed.
+    package var settlements: [ConfirmationSettlement] = []
 
     /// A batch of its parts.
     package init(
@@ -84,6 +86,8 @@ package struct ChangeEntry: Sendable {
     package let effects: [Effect]
     /// What network managers are told of it.
     package let events: [EventDraft]
+    /// Until when it is to be confirmed, or it goes back; nil: it stays. No part of the digest.
+    package var confirmBy: WallTime?
 
     /// An entry of its parts.
     package init(

@@ -18,6 +18,7 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE status_records ADD COLUMN note TEXT")
         }
         migrator.registerMigration("route-tables") { db in try db.execute(sql: routeTables) }
+        migrator.registerMigration("confirmations") { db in try db.execute(sql: confirmations) }
         return migrator
     }()
 

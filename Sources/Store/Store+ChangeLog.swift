@@ -81,6 +81,7 @@ extension Store: ChangeLog {
         for event in batch.events { try numbers.insert(event, db) }
         for effect in batch.webhooks { try Self.write(effect, db) }
         for answer in batch.answers { try Self.write(answer, db) }
+        for settlement in batch.settlements { try Self.write(settlement, db) }
         return (position, numbers.lastEvent)
     }
 
@@ -109,6 +110,7 @@ extension Store: ChangeLog {
             lines.count - putCount, DatabaseValue(bytes: digestBytes), entry.requestID,
         ])
         for line in lines { try write(line, at: entry.revision, db) }
+        if let confirmBy = entry.confirmBy { try Self.write(confirmBy: confirmBy, of: entry.revision, db) }
         return Position(epoch: base.epoch, revision: entry.revision, digest: digestBytes)
     }
 
