@@ -19,13 +19,20 @@ struct Candidate {
     /// The position that the batch is made on.
     let base: Position
     /// The routing data as values.
-    private(set) var builder: SnapshotBuilder
+    var builder: SnapshotBuilder
     /// The settings as values.
     private(set) var settings: Settings
     /// The changes taken so far that change something.
     private(set) var entries: [ChangeEntry] = []
+    /// The changes that wait to be confirmed.
+    var confirmations: PendingConfirmations
+    /// What became of those that waited before.
+    var settlements: [ConfirmationSettlement] = []
 
-    private var changed: [ResourcePath: StoredObject?] = [:]
+    /// The objects as the batch has made them; nil: deleted.
+    var changed: [ResourcePath: StoredObject?] = [:]
+    /// Objects that a refused operation of a change set would have made: no reason to refuse others too.
+    private var supposed: Set<ResourcePath> = []
     private let table: GatewayInformationTable
     private let read: Read
     private let readGateways: ReadGateways
@@ -35,6 +42,7 @@ struct Candidate {
         readGateways: @escaping ReadGateways
     ) {
         (base, builder, settings) = (state.position, state.builder, state.settings)
+        confirmations = state.confirmations
         (self.table, self.read, self.readGateways) = (table, read, readGateways)
     }
 
@@ -43,27 +51,40 @@ struct Candidate {
 
     /// What is in force once the batch is on disk.
     func state(at position: Position) -> CommittedState {
-        CommittedState(position: position, builder: builder, settings: settings)
+        CommittedState(position: position, builder: builder, settings: settings, confirmations: confirmations)
     }
 
     /// What calls will follow.
     mutating func snapshot() -> RoutingSnapshot { builder.snapshot(revision: revision) }
 
     /// Takes all operations of a change, in order, or throws and stays as it was.
-    mutating func take(_ change: Change, at time: WallTime) throws(Refusal) -> ChangeResult {
+    ///
+    /// - Parameter differences: what the change is to do that is no list of operations.
+    mutating func take(
+        _ change: Change, doing differences: [Difference] = [], at time: WallTime
+    ) throws(Refusal) -> ChangeResult {
+        if let wanted = change.ifRevision, wanted != revision.number { throw .stale(revision, not: wanted) }
         // One operation is checked before it touches anything, so it needs no copy to go back to.
-        if change.operations.count == 1 { return try carryOut(change, at: time) }
+        if change.operations.count == 1, !change.isSet { return try carryOut(change, differences, at: time) }
         var trial = self
-        let result = try trial.carryOut(change, at: time)
+        var result = try trial.carryOut(change, differences, at: time)
+        if change.isSet {
+            let effects = trial.entries.count > entries.count ? trial.entries.last?.effects ?? [] : []
+            result.basis = PreviewBasis(before: builder, after: trial.builder, paths: effects.map(\.path))
+        }
         self = trial
         return result
     }
 
-    private mutating func carryOut(_ change: Change, at time: WallTime) throws(Refusal) -> ChangeResult {
-        let next = Revision(base.revision.number + Int64(entries.count) + 1)
+    private mutating func carryOut(
+        _ change: Change, _ differences: [Difference], at time: WallTime
+    ) throws(Refusal) -> ChangeResult {
+        guard change.aim == .operations else { return try carryOut(differences, of: change, at: time) }
+        let next = Revision(revision.number + 1)
         var before: [ResourcePath: StoredObject?] = [:]
         var order: [ResourcePath] = []
         var outcomes: [OperationResult.Outcome] = []
+        var faults = ChangeSetFaults()
         for (index, operation) in change.operations.enumerated() {
             let path = operation.path
             let old = try object(path)
@@ -71,9 +92,16 @@ struct Candidate {
                 before[path] = .some(old)
                 order.append(path)
             }
-            let place = change.operations.count > 1 ? "/operations/\(index)/value" : ""
-            outcomes.append(try carryOut(operation, on: old, as: next, at: time, pointer: place))
+            let place = change.isSet || change.operations.count > 1 ? "/operations/\(index)/value" : ""
+            do throws(Refusal) {
+                outcomes.append(try carryOut(operation, on: old, as: next, at: time, pointer: place))
+            } catch {
+                guard change.isSet else { throw error }
+                try faults.note(error, of: operation, at: index)
+                supposed.insert(path)
+            }
         }
+        if let refusal = faults.refusal { throw refusal }
         var effects: [Effect] = []
         for path in order {
             let (old, new) = (before[path] ?? nil, try object(path))
@@ -84,22 +112,37 @@ struct Candidate {
                     Effect(path: path, body: new?.body, createdAt: new?.createdAt ?? old?.createdAt ?? time))
             }
         }
-        if !effects.isEmpty {
-            let event = ChangeNotice.event(of: effects, before: before, change, revision: next, at: time)
-            entries.append(
-                ChangeEntry(
-                    revision: next, at: time, who: change.who, comment: change.comment, requestID: change.requestID,
-                    effects: effects,
-                    events: [event]
-                        + ChangeNotice.administrativeStates(
-                            effects, before: before, settings.gatewayDefaults, revision: next, at: time)))
-        }
+        try confirmations.check(effects, at: time)
         var results: [OperationResult] = []
         for (outcome, operation) in zip(outcomes, change.operations) {
             let view = try object(operation.path).map { ResourceView($0, defaults: settings.gatewayDefaults) }
             results.append(OperationResult(outcome: outcome, view: outcome == .deleted ? nil : view))
         }
-        return ChangeResult(revision: revision.number, operations: results)
+        return note(effects, before: before, of: change, at: time, results)
+    }
+
+    /// What is to be written of a change that has done all this, and told of it.
+    mutating func note(
+        _ effects: [Effect], before: [ResourcePath: StoredObject?], of change: Change, at time: WallTime,
+        _ results: [OperationResult] = []
+    ) -> ChangeResult {
+        guard !effects.isEmpty else { return ChangeResult(revision: revision.number, operations: results) }
+        let next = Revision(revision.number + 1)
+        var entry = ChangeEntry(
+            revision: next, at: time, who: change.who, comment: change.comment, requestID: change.requestID,
+            effects: effects,
+            events: [ChangeNotice.event(of: effects, before: before, change, revision: next, at: time)]
+                + ChangeNotice.administrativeStates(
+                    effects, before: before, settings.gatewayDefaults, revision: next, at: time))
+        if let limit = change.confirmWithin {
+            let confirmBy = time + limit
+            entry.confirmBy = confirmBy
+            confirmations.add(PendingConfirmation(of: next, by: confirmBy, effects, before: before))
+        }
+        entries.append(entry)
+        return ChangeResult(
+            revision: next.number, operations: results, counts: ChangeNotice.counts(of: effects, before: before),
+            confirmBy: entry.confirmBy)
     }
 
     // MARK: one operation
@@ -138,9 +181,16 @@ struct Candidate {
         let object = StoredObject(
             path: path, body: body, revision: revision, createdAt: isFirst ? time : old?.createdAt ?? time,
             updatedAt: time)
+        try putInForce(object)
+        return old == nil ? .created : .replaced
+    }
+
+    /// Makes an object that was checked part of the data.
+    mutating func putInForce(_ object: StoredObject) throws(Refusal) {
+        let path = object.path
         do throws(SnapshotBuilder.Unfit) {
             if path.kind == .settings { try follow(object) }
-            try builder.put(path, body, defaults: settings.gatewayDefaults, in: table)
+            try builder.put(path, object.body, defaults: settings.gatewayDefaults, in: table)
         } catch {
             switch error {
             case .everyRowTaken:
@@ -151,14 +201,11 @@ struct Candidate {
             case .everyPeerRowTaken:
                 throw Refusal(
                     .conflict, "There are \(PeerTable.slotLimitCount) ingress peers, the most; delete one first.")
-            case .unreadable:
-                throw Refusal(.internalError, "\(path.text) passed validation but can't be put in force.")
-            case .notRead(let reason):
-                throw Refusal(.internalError, "The gateways can't be read: \(reason)")
+            case .unreadable: throw .unreadable(path)
+            case .notRead(let reason): throw .internalError("The gateways can't be read: \(reason)")
             }
         }
         changed[path] = .some(object)
-        return old == nil ? .created : .replaced
     }
 
     /// Puts settings in force. Other defaults make every gateway anew: each keeps its row, since its URI stays.
@@ -195,11 +242,16 @@ struct Candidate {
     private func validated(
         _ path: ResourcePath, _ members: [String: JSONValue], pointer: String
     ) throws(Refusal) -> JSONValue {
-        if let plan = path.plan, !builder.contains(.routingPlans, plan) {
+        let supposed = supposed
+        if let plan = path.plan, !builder.contains(.routingPlans, plan),
+            !supposed.contains(ResourcePath(.routingPlans, plan))
+        {
             throw Refusal(.notFound, "There is no routing plan \(plan); PUT /v1/routing-plans/\(plan) makes it.")
         }
         let builder = builder
-        var validation = Validation { kind, id in builder.contains(kind, id) }
+        var validation = Validation { kind, id in
+            builder.contains(kind, id) || supposed.contains(ResourcePath(kind, id))
+        }
         if let allowed = path.nameRule {
             validation.note(FieldError(pointer, .string(path.id), "not a name", allowed: allowed))
         }

@@ -10,6 +10,8 @@ struct CommittedState: Sendable {
     var builder: SnapshotBuilder
     /// The settings as values.
     var settings: Settings
+    /// The changes that wait to be confirmed.
+    var confirmations = PendingConfirmations()
 }
 
 extension SnapshotBuilder {

@@ -10,9 +10,7 @@ extension ControlPlane {
         _ query: LookupQuery, at revision: Revision
     ) throws(Refusal) -> (snapshot: RoutingSnapshot, table: GatewayInformationTable) {
         guard revision <= state.position.revision else {
-            throw Refusal(
-                .notFound,
-                "There is no revision \(revision.number); the last one is \(state.position.revision.number).")
+            throw .noRevision(revision, last: state.position.revision)
         }
         var past = PastRouting(revision: revision, store: store)
         do throws(StoreError) {

@@ -35,6 +35,8 @@ package final class ControlPlane: Sendable {
     let isBackingUp = Atomic(false)
     /// Where requests wait for the disk that are no business of the writer's.
     let deskQueue = DispatchQueue(label: "tandem-desk")
+    /// Where it is worked out what a change set touches.
+    let previewQueue = DispatchQueue(label: "tandem-preview")
     private let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
 
@@ -65,7 +67,9 @@ package final class ControlPlane: Sendable {
         writer = Writer(
             store: store, changeLog: changeLog, table: table, snapshots: snapshots, networkManager: networkManager,
             webhooks: webhooks, clock: clock,
-            state: CommittedState(position: store.position, builder: builder, settings: settings))
+            state: CommittedState(
+                position: store.position, builder: builder, settings: settings,
+                confirmations: try PendingConfirmations(from: store)))
         webhooks.setNetworks { [weak writer] in writer?.state.settings.webhookNetworks ?? [] }
         networkManager.onPending { [inbox = writer.inbox] in inbox.noteStatusChanges() }
     }
@@ -120,6 +124,9 @@ package final class ControlPlane: Sendable {
 
     /// The settings that are in force.
     package var settings: Settings { state.settings }
+
+    /// Why a change that nobody confirmed in time is there still.
+    func obstacle(toGoingBack revision: Revision) -> String? { writer.obstacle(toGoingBack: revision) }
 
     /// What is on disk and in force.
     var state: CommittedState { writer.state }

@@ -56,7 +56,11 @@ indirect enum FieldRule: Sendable {
     /// A list of objects of this shape; what `key` refers to stands in it once at most.
     case entries(Schema, key: String, limitCount: Int)
     /// A list of 1 to so many objects of this shape.
-    case reports(Schema, limitCount: Int)
+    case objects(Schema, limitCount: Int)
+    /// The path of an object behind `/v1/`.
+    case path
+    /// An object of any shape, kept as it came.
+    case members
 
     /// How many labels an object has at most.
     static let labelLimitCount = 64
@@ -85,7 +89,9 @@ indirect enum FieldRule: Sendable {
         case .object(let schema): "an object with any of \(schema.names)"
         case .entries(_, let key, let limit):
             limit == .max ? "a list of objects with \"\(key)\"" : "a list of up to \(limit) objects with \"\(key)\""
-        case .reports(let schema, let limit): "a list of 1...\(limit) objects of \(schema.names)"
+        case .objects(let schema, let limit): "a list of 1...\(limit) objects of \(schema.names)"
+        case .path: "an object's path such as \"gateways/lon1\" or \"routing-plans/default/routes/44\""
+        case .members: "an object: what PUT or PATCH of that path takes"
         }
     }
 }

@@ -43,7 +43,7 @@ extension Schema {
     /// `POST /v1/status-reports`.
     static let statusReports = Schema([
         Field("reporter", .phrase(limitCharacters: 63), required: true),
-        Field("reports", .reports(report, limitCount: 1000), required: true),
+        Field("reports", .objects(report, limitCount: 1000), required: true),
     ])
 
     private static let report = Schema(

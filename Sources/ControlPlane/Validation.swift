@@ -58,12 +58,13 @@ struct Validation {
     /// Checks one value; nil when it is not kept.
     private mutating func check(_ value: JSONValue, _ rule: FieldRule, at place: String) -> JSONValue? {
         switch rule {
-        case .text, .phrase, .token, .choice, .digits, .time, .reference, .gatewayURI, .personURI, .apiURL:
+        case .text, .phrase, .token, .choice, .digits, .time, .reference, .gatewayURI, .personURI, .apiURL, .path:
             guard let text = value.text else { return refuse(place, value, "not a string", rule) }
             if let reason = reasonAgainst(text, rule) { return refuse(place, value, reason, rule) }
         case .integer(let range):
             guard case .integer(let number) = value else { return refuse(place, value, "not a whole number", rule) }
             guard range.contains(number) else { return refuse(place, value, "out of range", rule) }
+        case .members: guard case .object = value else { return refuse(place, value, "not an object", rule) }
         case .flag: guard case .bool = value else { return refuse(place, value, "not true or false", rule) }
         case .gatewayURIs(let limit): return checkURIs(value, rule, limitCount: limit, at: place)
         case .networks(let mayBeEmpty): return checkNetworks(value, rule, mayBeEmpty: mayBeEmpty, at: place)
@@ -74,7 +75,7 @@ struct Validation {
             return .object(check(members, schema, at: place))
         case .entries(let schema, let key, let limit):
             return checkEntries(value, rule, schema, key, limitCount: limit, at: place)
-        case .reports(let schema, let limit):
+        case .objects(let schema, let limit):
             if case .array(let values) = value, values.isEmpty { return refuse(place, value, "an empty list", rule) }
             return checkEntries(value, rule, schema, nil, limitCount: limit, at: place)
         }
@@ -94,7 +95,8 @@ struct Validation {
         case .gatewayURI: return TextRules.reason(againstGatewayURI: text)
         case .personURI: return TextRules.reason(againstPersonURI: text)
         case .apiURL: return TextRules.reason(againstAPIURL: text)
-        case .integer, .flag, .gatewayURIs, .networks, .labels, .causes, .object, .entries, .reports:
+        case .path: return ResourcePath(text: text) == nil ? "no object's path" : nil
+        case .integer, .flag, .gatewayURIs, .networks, .labels, .causes, .object, .entries, .objects, .members:
             return nil
         }
     }

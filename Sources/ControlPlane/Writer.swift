@@ -32,6 +32,7 @@ final class Writer: Sendable {
     private let announcements = Mutex<[EventDraft]>([])
     private let webhooks: WebhookDesk
     private let retireAt = Mutex(Instant(nanoseconds: .min))
+    private let deadlines: ConfirmationDeadlines
 
     init(
         store: Store, changeLog: any ChangeLog, table: GatewayInformationTable, snapshots: SnapshotCell,
@@ -40,6 +41,7 @@ final class Writer: Sendable {
         self.webhooks = webhooks
         (self.store, self.changeLog, self.table, self.snapshots) = (store, changeLog, table, snapshots)
         (self.networkManager, self.clock) = (networkManager, clock)
+        deadlines = ConfirmationDeadlines(clock: clock)
         committed = Mutex(state)
     }
 
@@ -60,16 +62,16 @@ final class Writer: Sendable {
         var backOffMilliseconds: UInt64 = 0
         var superseded = 0
         while true {
-            let pause = superseded > 0 ? 50 : readOnlyReason == nil ? nil : Self.readOnlyPauseMilliseconds
+            let pause = superseded > 0 ? 50 : pauseMilliseconds
             let delivery = inbox.next(limitCount: Self.changesAtOnce, within: pause)
             if delivery == nil, superseded == 0 { seeWhetherTheDiskIsWell() }
-            if let delivery {
-                let isWell = commit(delivery.changes)
+            let isWell = delivery.map { carryOut($0.changes) } ?? takeBackWhatIsDue()
+            if delivery != nil || !isWell {
                 if isWell, backOffMilliseconds > 0 { inbox.releaseStatusChanges() }
                 backOffMilliseconds = isWell ? 0 : min(max(100, backOffMilliseconds * 2), 5000)
                 if isWell { retireStatusRecords() }
                 if !isWell { inbox.holdStatusChanges(milliseconds: backOffMilliseconds) }
-                if delivery.isLast, !isWell || networkManager.pendingCount == 0 { return }
+                if delivery?.isLast == true, !isWell || networkManager.pendingCount == 0 { return }
             }
             superseded = snapshots.reclaim()
         }
@@ -97,6 +99,59 @@ final class Writer: Sendable {
         retireAt.withLock { $0 = now + pause }
     }
 
+    // MARK: what waits
+
+    /// Carries out all that waits in its order, as few batches as that takes. False: something is left to be tried
+    /// again.
+    private func carryOut(_ waiting: [Inbox.Waiting]) -> Bool {
+        var isWell = takeBackWhatIsDue()
+        for part in Self.parts(of: waiting) {
+            if part.first?.change.isDryRun == true {
+                if store.position != state.position { _ = reload() }
+                answer(part, evaluate(part).answers)
+            } else if !commit(part) {
+                isWell = false
+            }
+        }
+        return isWell
+    }
+
+    /// What goes into one batch: a dry run is on its own, and so is what is done by looking at what is committed.
+    private static func parts(of waiting: [Inbox.Waiting]) -> [[Inbox.Waiting]] {
+        var parts: [[Inbox.Waiting]] = []
+        var isOpen = false
+        for next in waiting {
+            let isAlone = next.change.isDryRun || next.change.aim != .operations
+            if isOpen, !isAlone { parts[parts.count - 1].append(next) } else { parts.append([next]) }
+            isOpen = !isAlone
+        }
+        return parts.isEmpty ? [[]] : parts
+    }
+
+    /// How long to wait for something to do at most; nil: as long as it takes.
+    private var pauseMilliseconds: Int? {
+        let untilDue = deadlines.pauseMilliseconds(state.confirmations)
+        return readOnlyReason == nil ? untilDue : min(untilDue ?? .max, Self.readOnlyPauseMilliseconds)
+    }
+
+    /// Takes back the changes that nobody confirmed in time. False: one is left to be tried again.
+    private func takeBackWhatIsDue() -> Bool {
+        var isWell = true
+        for revision in deadlines.due(state.confirmations) {
+            var change = Change(
+                .goBack(revision), who: "tandem", comment: "revision \(revision.number) was not confirmed in time")
+            change.overridesTests = true
+            let waiting = Inbox.Waiting(change: change) { [deadlines] result in
+                if case .failure(let refusal) = result { deadlines.note(refusal.detail, against: revision) }
+            }
+            if !commit([waiting]) { isWell = false }
+        }
+        return isWell
+    }
+
+    /// Why a change that nobody confirmed in time is there still; nil: its time has not come, or it is not.
+    func obstacle(toGoingBack revision: Revision) -> String? { deadlines.obstacle(to: revision) }
+
     // MARK: one batch
 
     private typealias Answer = Result<ChangeResult, Refusal>
@@ -115,6 +170,7 @@ final class Writer: Sendable {
             var batch = CommitBatch(
                 base: candidate.base, changes: candidate.entries, statusChanges: status, events: events + desk.events,
                 webhooks: desk.effects)
+            batch.settlements = candidate.settlements
             batch.answers = zip(waiting, answers).compactMap { $1.isSuccess ? $0.change.answer : nil }
             if batch.isEmpty {
                 webhooks.commit(desk)
@@ -156,7 +212,8 @@ final class Writer: Sendable {
         let time = clock.wallTime
         let answers = waiting.map { waiting -> Answer in
             do throws(Refusal) {
-                return .success(try candidate.take(waiting.change, at: time))
+                let differences = try waiting.change.differences(in: store, at: state.position.revision)
+                return .success(try candidate.take(waiting.change, doing: differences, at: time))
             } catch {
                 return .failure(error)
             }
@@ -240,6 +297,7 @@ final class Writer: Sendable {
         do {
             let revision: Revision
             (revision, state.settings) = try state.builder.load(from: store, table: table)
+            state.confirmations = try PendingConfirmations(from: store)
             state.position = store.position
             let snapshot = state.builder.snapshot(revision: revision)
             committed.withLock { $0 = state }
@@ -254,6 +312,7 @@ final class Writer: Sendable {
 extension CommitBatch {
     fileprivate var isEmpty: Bool {
         changes.isEmpty && statusChanges.isEmpty && events.isEmpty && webhooks.isEmpty && answers.isEmpty
+            && settlements.isEmpty
     }
 }
 
@@ -268,6 +327,10 @@ extension Result {
 
 extension Refusal {
     static func internalError(_ detail: String) -> Refusal { Refusal(.internalError, detail) }
+
+    static func noRevision(_ revision: Revision, last: Revision) -> Refusal {
+        Refusal(.notFound, "There is no revision \(revision.number); the last one is \(last.number).")
+    }
 
     static func noQuorum(_ reason: String) -> Refusal {
         var refusal = Refusal(.noQuorum, "The order of changes can't be reached, nothing was changed: \(reason)")

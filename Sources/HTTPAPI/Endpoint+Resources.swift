@@ -133,6 +133,9 @@ extension HTTPRequest {
         return ObjectLabel(name: String(text[..<colon]), value: String(text[text.index(after: colon)...]))
     }
 
+    /// The body as a JSON object; an empty one when there is no body.
+    func objectOrNothing() throws(HTTPProblem) -> JSONValue { body.isEmpty ? .object([:]) : try object() }
+
     /// The body as a JSON object.
     func object() throws(HTTPProblem) -> JSONValue {
         guard !body.isEmpty else { throw HTTPProblem(.malformed, "the body is empty; send a JSON object") }

@@ -66,8 +66,7 @@ extension HTTPService {
         query.limitCount = try request.limitCount()
         if let cursor = try request.cursor() {
             guard let sequence = Int64(cursor), sequence >= 0 else {
-                throw HTTPProblem.parameter(
-                    "cursor", request["cursor"] ?? "", "one that the member next of a page held")
+                throw HTTPProblem.foreignCursor(request)
             }
             query.after = sequence
         }

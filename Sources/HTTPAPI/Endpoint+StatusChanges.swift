@@ -43,7 +43,7 @@ extension Endpoint {
                 throw HTTPProblem(.notFound, "a status record is named by its number")
             }
             // Nothing needs to be said: who it is, the request tells.
-            let (body, who) = (request.body.isEmpty ? .object([:]) : try request.object(), request.who)
+            let (body, who) = (try request.objectOrNothing(), request.who)
             return .change(
                 PendingChange { controlPlane, whenDone in
                     controlPlane.acknowledge(sequence, body, who: who) { whenDone(answer($0)) }

@@ -58,7 +58,7 @@ struct Endpoint: Sendable {
 
     /// Every endpoint, in the order of the document. `openapi/tandem.yaml` says the same to clients.
     static let all: [Endpoint] =
-        resources + status + statusChanges + events + webhooks + calls + tokens + backup + system
+        resources + changes + status + statusChanges + events + webhooks + calls + tokens + backup + system
 }
 
 /// Where a request goes.

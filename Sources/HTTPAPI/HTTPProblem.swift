@@ -29,6 +29,11 @@ struct HTTPProblem: Error, Sendable {
         HTTPProblem(.malformed, "the query parameter \(name) is \(value.debugDescription); it must be \(allowed)")
     }
 
+    /// A cursor that no page gave.
+    static func foreignCursor(_ request: HTTPRequest) -> HTTPProblem {
+        parameter("cursor", request["cursor"] ?? "", "one that the member next of a page held")
+    }
+
     /// The answer to the request of that id.
     func answer(requestID: String) -> HTTPAnswer {
         var members = extensions

@@ -158,12 +158,17 @@ struct HTTPRequest: Sendable {
     }
 
     /// The same target with another value of one parameter: where the next page is.
-    func target(with name: String, _ value: String) -> String {
+    func target(with name: String, _ value: String) -> String { target(with: [(name, value)]) }
+
+    /// The same target with other values of some parameters.
+    func target(with others: [(name: String, value: String)]) -> String {
         var parameters = target.parameters
-        if let position = parameters.firstIndex(where: { $0.name == name }) {
-            parameters[position].value = value
-        } else {
-            parameters.append((name, value))
+        for other in others {
+            if let position = parameters.firstIndex(where: { $0.name == other.name }) {
+                parameters[position].value = other.value
+            } else {
+                parameters.append(other)
+            }
         }
         let query = parameters.map { "\(Percent.encoded($0.name))=\(Percent.encoded($0.value))" }
         return target.path + "?" + query.joined(separator: "&")

@@ -64,6 +64,18 @@ extension SnapshotBuilder {
         return found
     }
 
+    /// Calls `body` with plan and prefix of every route that leads to one of these lists.
+    package func forEachRoute(toAny lists: Set<String>, _ body: (_ plan: String, _ prefix: Prefix) -> Void) {
+        let numbers = Set(lists.compactMap { listNumbers[$0] })
+        guard !numbers.isEmpty else { return }
+        for (plan, table) in plans.sorted(by: { $0.key < $1.key }) {
+            table.forEach { prefix, value in
+                if numbers.contains(routeNumbers[value].list) { body(plan, prefix) }
+                return true
+            }
+        }
+    }
+
     /// The number of the route, to which one more prefix leads. Nil only when there are more lists or reasons than
     /// numbers.
     private mutating func retain(_ route: Route) -> PrefixTable.Value? {

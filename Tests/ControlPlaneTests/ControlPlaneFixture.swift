@@ -30,6 +30,8 @@ final class OrderedChangeLog: ChangeLog {
 
     func order(_ next: Order...) { orders.withLock { $0 += next } }
 
+    func forgetOrders() { orders.withLock { $0 = [] } }
+
     /// True while an order waits for a batch.
     var hasOrders: Bool { orders.withLock { !$0.isEmpty } }
 

@@ -50,7 +50,7 @@ import Testing
                 let standard = field.standard?.canonicalText ?? ""
                 #expect(text.contains("type: boolean, default: \(standard)"), "\(field.name)")
             case .text, .phrase, .token, .digits, .time, .reference, .gatewayURI, .gatewayURIs, .personURI, .apiURL,
-                .networks, .labels, .causes, .object, .entries, .reports:
+                .networks, .labels, .causes, .object, .entries, .objects, .path, .members:
                 break
             }
             taken.insert(field.name)

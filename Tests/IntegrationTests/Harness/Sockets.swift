@@ -162,9 +162,11 @@ final class HTTPConnection {
     deinit { close(socket) }
 
     /// One exchange. Throws when the other side went away: whether it did what was asked is then unknown.
-    func ask(_ method: String, _ path: String, _ body: String = "") throws -> CurlAnswer {
-        let request =
-            "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    func ask(
+        _ method: String, _ path: String, _ body: String = "", headers: [String] = []
+    ) throws -> CurlAnswer {
+        let lines = ["\(method) \(path) HTTP/1.1", "Host: \(host)", "Content-Length: \(body.utf8.count)"] + headers
+        let request = lines.joined(separator: "\r\n") + "\r\n\r\n" + body
         var rest = Array(request.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {

@@ -1,0 +1,119 @@
+import Dispatch
+package import JSON
+import NetworkManager
+import Routing
+package import Store
+import Time
+
+// Change sets (API section 4): several operations as one change, looked at before or as it is made.
+extension ControlPlane {
+    /// Carries out a change set, or only evaluates it, and tells what it touches. `whenDone` is called once, from
+    /// another thread or the caller's, and must not block: with success only after the change is in force.
+    package func carryOut(
+        _ change: Change, whenDone: @escaping @Sendable (Result<Revised<JSONValue>, Refusal>) -> Void
+    ) {
+        submit(change) { [self] result in
+            switch result {
+            case .failure(let refusal): whenDone(.failure(refusal))
+            case .success(let done):
+                // The writer goes on meanwhile: it is worked out from the values that the change was evaluated on.
+                previewQueue.async { [self] in
+                    let revision = Revision(change.isDryRun ? self.revision : done.revision)
+                    whenDone(.success(Revised(answer(to: change, done), revision: revision)))
+                }
+            }
+        }
+    }
+
+    private func answer(to change: Change, _ done: ChangeResult) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "revision": .integer(done.revision), "dry_run": .bool(change.isDryRun), "counts": done.counts,
+            "confirm_by": done.confirmBy.map { .string($0.rfc3339) } ?? .null,
+        ]
+        switch change.aim {
+        case .operations:
+            members["operations"] = .array(zip(change.operations, done.operations).map { $0.answer($1) })
+        case .restore(let past): members["restores"] = .integer(past.number)
+        case .goBack, .confirm: break
+        }
+        if let basis = done.basis {
+            let preview = ChangePreview(
+                basis, calls: networkManager.callLog.newest(ChangePreview.callLimitCount), status: table,
+                revision: Revision(done.revision), clock: clock)
+            members["preview"] = preview.json
+        }
+        return .object(members)
+    }
+
+    /// Confirms a change that would go back by itself otherwise. `whenDone` is called once, from another thread or the
+    /// caller's, and must not block: with success, and the revision as the API shows it, only after that is on disk.
+    ///
+    /// Throws into `whenDone` `notFound`, or `conflict` when the revision waits for no confirmation. What is confirmed
+    /// already is so again.
+    package func confirm(
+        _ number: Int64, by asker: TokenRegistry.Asker,
+        whenDone: @escaping @Sendable (Result<Revised<JSONValue>, Refusal>) -> Void
+    ) {
+        let revision = Revision(number)
+        do throws(Refusal) {
+            let summary = try summary(of: revision).value
+            guard let confirmation = summary.confirmation else { throw .noPendingConfirmation(of: revision) }
+            switch confirmation.state {
+            case .pending: break
+            case .confirmed: return whenDone(Result { () throws(Refusal) in try shown(revision) })
+            case .goneBack, .superseded: throw .settled(confirmation)
+            }
+        } catch {
+            return whenDone(.failure(error))
+        }
+        submit(Change(.confirm(revision), who: asker.who, requestID: asker.requestID)) { [self] result in
+            previewQueue.async { [self] in
+                whenDone(result.flatMap { _ in Result { () throws(Refusal) in try shown(revision) } })
+            }
+        }
+    }
+}
+
+extension CallLog {
+    /// So many of the newest calls, read a few at a time: whoever records calls must not wait for it.
+    fileprivate func newest(_ limitCount: Int) -> [Call] {
+        var calls: [Call] = []
+        var query = Query()
+        query.limitCount = 256
+        while calls.count < limitCount {
+            let part = page(query)
+            calls += part
+            guard part.count == query.limitCount, let last = part.last else { break }
+            query.before = last.sequence
+        }
+        return calls
+    }
+}
+
+extension Operation {
+    /// What came of it as the API shows it.
+    fileprivate func answer(_ result: OperationResult) -> JSONValue {
+        .object([
+            "op": .string(name), "path": .string(path.text), "outcome": .string(result.outcome.rawValue),
+            "etag": result.view.map { .string("\"\($0.etag)\"") } ?? .null, "value": result.view?.body ?? .null,
+        ])
+    }
+
+    /// The word of the API for what it does.
+    private var name: String {
+        switch self {
+        case .put: "put"
+        case .patch: "patch"
+        case .delete: "delete"
+        }
+    }
+}
+
+extension Refusal {
+    fileprivate static func settled(_ confirmation: StoredConfirmation) -> Refusal {
+        let by = confirmation.settlement?.by.map { " by revision \($0.number)" } ?? ""
+        let what = confirmation.state == .goneBack ? "has gone back" : "was taken back"
+        let at = confirmation.settlement.map { " at \($0.at.rfc3339)" } ?? ""
+        return Refusal(.conflict, "Revision \(confirmation.revision.number) \(what)\(at)\(by).")
+    }
+}
