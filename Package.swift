@@ -73,6 +73,8 @@ let package = Package(
             name: "Store",
             dependencies: [
                 "Routing", "JSON", "Time", .product(name: "GRDB", package: "GRDB.swift"),
+                // SQLite itself, where GRDB's way to it costs more than what it does: the rows of a bulk.
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: ours),
         .target(

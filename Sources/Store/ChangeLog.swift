@@ -84,6 +84,8 @@ package struct ChangeEntry: Sendable {
     package let requestID: String?
     /// What it does, in order; each object at most once.
     package let effects: [Effect]
+    /// What it does to routes beside, when it is a bulk: no route is among `effects` then.
+    package var routes: RouteStage?
     /// What network managers are told of it.
     package let events: [EventDraft]
     /// Until when it is to be confirmed, or it goes back; nil: it stays. No part of the digest.

@@ -32,7 +32,7 @@ struct EntryDigest {
         behind previous: [UInt8], revision: Revision, epoch: Int64, at time: WallTime, who: String, comment: String?
     ) {
         at = time
-        lines.add(bytes: previous)
+        lines.append(bytes: previous)
         let head: JSONValue = .object([
             "revision": .integer(revision.number), "epoch": .integer(epoch), "at": .integer(time.milliseconds),
             "who": .string(who), "comment": comment.map { .string($0) } ?? .null,
@@ -109,16 +109,21 @@ struct RoutesDigest {
     ///   - body: Canonical text; nil: deleted.
     ///   - createdAt: When the route was first made; nil: with this change.
     mutating func add(_ prefix: String, body: String?, createdAt: WallTime?) {
+        add(prefix.utf8, body: body?.utf8, createdAt: createdAt)
+    }
+
+    /// The same of UTF-8.
+    mutating func add<Bytes: Sequence<UInt8>>(_ prefix: Bytes, body: Bytes?, createdAt: WallTime?) {
         count += 1
         lines.append("{\"body\":")
-        lines.append(body ?? "null")
+        if let body { lines.append(bytes: body) } else { lines.append("null") }
         if body != nil, let createdAt {
             lines.append(",\"created_at\":")
             lines.append(String(createdAt.milliseconds))
         }
         lines.append(",\"path\":")
         lines.append(start)
-        lines.append(prefix)
+        lines.append(bytes: prefix)
         lines.add("\"}")
     }
 
@@ -139,12 +144,11 @@ private struct HashedLines {
     private var hash = SHA256()
     private var buffer: [UInt8] = []
 
-    mutating func add(bytes: [UInt8]) { buffer += bytes }
+    /// A part of a line.
+    mutating func append(bytes: some Sequence<UInt8>) { buffer.append(contentsOf: bytes) }
 
     /// A part of a line.
-    mutating func append(_ text: String) {
-        buffer += text.utf8
-    }
+    mutating func append(_ text: String) { buffer += text.utf8 }
 
     /// A line, or the end of one.
     mutating func add(_ text: String) {

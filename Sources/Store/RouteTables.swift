@@ -22,6 +22,11 @@ enum RouteTables {
         try Row.fetchAll(db, sql: "SELECT \(columns) FROM route_tables WHERE \(isLive)").map { try RouteTable($0) }
     }
 
+    /// The numbers of those that a bulk has not put in force.
+    static func notBegun(_ db: Database) throws -> [Int64] {
+        try Int64.fetchAll(db, sql: "SELECT table_number FROM route_tables WHERE begun_revision IS NULL")
+    }
+
     /// The number of the table that a plan's calls follow; makes one when there is none.
     static func number(of plan: String, _ db: Database) throws -> Int64 {
         let statement = try db.cachedStatement(

@@ -10,6 +10,9 @@ extension Store: ChangeLog {
     package func append(_ batch: CommitBatch) -> AppendOutcome {
         pool.writeWithoutTransaction { db in
             let after: (position: Position, newestEvent: Int64)
+            let stage = batch.changes.compactMap(\.routes).first
+            do { try stage.map { try Self.attach($0, db) } } catch { return refusal(of: error, rollingBack: db) }
+            defer { if stage != nil { Self.detachStage(db) } }
             do {
                 try db.beginTransaction(.immediate)
                 let present = try Self.position(db)
@@ -96,9 +99,10 @@ extension Store: ChangeLog {
         var digest = EntryDigest(
             behind: base.digest, revision: entry.revision, epoch: base.epoch, at: entry.at, who: entry.who,
             comment: entry.comment)
-        for line in EntryDigest.inOrder(lines) { digest.add(line) }
+        try Self.add(lines, entry.routes, at: entry.at, to: &digest)
         let digestBytes = digest.finish()
-        let putCount = lines.count { $0.body != nil }
+        let routes = entry.routes?.counts ?? RouteCounts()
+        let putCount = lines.count { $0.body != nil } + routes.created + routes.replaced
         try db.cachedStatement(
             sql: """
                 INSERT INTO revisions
@@ -107,10 +111,11 @@ extension Store: ChangeLog {
                 """
         ).execute(arguments: [
             entry.revision.number, base.epoch, entry.at.milliseconds, entry.who, entry.comment, putCount,
-            lines.count - putCount, DatabaseValue(bytes: digestBytes), entry.requestID,
+            lines.count + routes.total - putCount, DatabaseValue(bytes: digestBytes), entry.requestID,
         ])
         for line in lines { try write(line, at: entry.revision, db) }
         if let confirmBy = entry.confirmBy { try Self.write(confirmBy: confirmBy, of: entry.revision, db) }
+        if let stage = entry.routes { try Self.write(stage, at: entry.revision, entry.at, db) }
         return Position(epoch: base.epoch, revision: entry.revision, digest: digestBytes)
     }
 

@@ -23,6 +23,8 @@ package final class Store: Sendable {
     let newestEvent = Mutex<Int64?>(nil)
     private let lock: DatabaseLock
     private let isClosed = Mutex(false)
+    /// Tables of routes that a bulk of an earlier run has not finished.
+    let leftRouteTables: [Int64]
 
     /// How many connections read.
     private static let readerLimitCount = 4
@@ -38,6 +40,7 @@ package final class Store: Sendable {
         let file = try DatabaseFile(path)
         lock = try file.lock()
         if try file.makeIfMissing() { try file.check() }
+        RouteStage.removeLeft(beside: file.resolvedPath)
         self.path = path
         let bootID = Self.hexadecimal(Self.randomBytes(8))
         self.bootID = bootID
@@ -49,9 +52,11 @@ package final class Store: Sendable {
             try Schema.migrator.migrate(pool)
             let opened = try pool.write { db in
                 try Schema.begin(db, node: node, bootID: bootID, at: time)
-                return (node: try Schema.node(db), position: try Self.position(db))
+                return (
+                    node: try Schema.node(db), position: try Self.position(db), left: try RouteTables.notBegun(db)
+                )
             }
-            self.node = opened.node
+            (self.node, leftRouteTables) = (opened.node, opened.left)
             stored = Mutex(opened.position)
         } catch {
             throw StoreError(opening: path, error)
@@ -134,12 +139,12 @@ package final class Store: Sendable {
         return Position(epoch: try row.integer(0), revision: Revision(try row.integer(1)), digest: try row.bytes(2))
     }
 
-    private static func randomBytes(_ count: Int) -> [UInt8] {
+    static func randomBytes(_ count: Int) -> [UInt8] {
         var generator = SystemRandomNumberGenerator()
         return (0..<max(0, count)).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     }
 
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
+    static func hexadecimal(_ bytes: [UInt8]) -> String {
         bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
     }
 }

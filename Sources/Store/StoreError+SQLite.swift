@@ -11,6 +11,15 @@ extension StoreError {
         self.init(path, error) { StoreError(.failed, "\(path): \($0)") }
     }
 
+    /// Why a bulk can't be put beside the live data.
+    init(staging path: String, _ error: any Error) {
+        switch (error as? DatabaseError)?.resultCode {
+        case .SQLITE_FULL?, .SQLITE_IOERR?, .SQLITE_READONLY?, .SQLITE_CANTOPEN?:
+            self = StoreError(.unwritable, "\(path): \(Self.text(of: error))")
+        default: self.init(reading: path, error)
+        }
+    }
+
     /// What is ours already stays; damage is damage whenever it is met; the rest is as `otherwise` says it.
     private init(_ path: String, _ error: any Error, otherwise: (_ said: String) -> StoreError) {
         if let error = error as? StoreError {

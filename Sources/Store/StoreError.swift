@@ -10,6 +10,8 @@ package struct StoreError: Error, Equatable, Sendable {
         case newerSchema
         /// A query failed.
         case failed
+        /// The disk is full or takes nothing.
+        case unwritable
     }
 
     /// What is wrong.

@@ -60,7 +60,7 @@ extension Checks {
             "CSignalling": [], "CMicrohttpd": [], "CCurl": [], "CInstruments": [], "CMemory": [],
             "HTTPClient": values.union(["CCurl"]),
             "SignallingIO": values.union(cores).union(["SignallingCore", "CSignalling"]),
-            "Store": values.union(["Routing", "JSON", "GRDB", "Crypto"]),
+            "Store": values.union(["Routing", "JSON", "GRDB", "GRDBSQLite", "Crypto"]),
             "NetworkManager": values.union(["Routing", "Store", "HTTPClient", "JSON", "Crypto"]),
             "ControlPlane": values.union([
                 "Routing", "Store", "NetworkManager", "HTTPClient", "SIPMessage", "JSON",

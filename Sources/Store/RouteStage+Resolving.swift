@@ -1,0 +1,283 @@
+import GRDB
+import JSON
+package import Routing
+import Time
+
+// From what was sent to what it changes.
+extension RouteStage {
+    /// What a route that was sent makes of the present one.
+    package enum Merged: Equatable, Sendable {
+        /// Nothing else.
+        case unchanged
+        /// A route with this canonical body.
+        case body(String)
+        /// Nothing: whoever says so has noted why.
+        case refused
+    }
+
+    /// Merges what was sent into the present body: the line, what was sent, the present canonical body (nil: there is
+    /// no such route).
+    package typealias Merge = (_ line: Int64, _ sent: String, _ present: String?) -> Merged
+
+    /// Whether what was resolved is still right.
+    package enum Standing: Equatable, Sendable {
+        /// It is.
+        case good
+        /// Another table of routes has taken the place of a plan's: resolve anew.
+        case superseded
+    }
+
+    /// Compares what was sent with the live routes and keeps the differences.
+    ///
+    /// - Parameter merge: For plans whose other routes stay.
+    package func resolve(merge: Merge) throws(StoreError) {
+        try staging {
+            if !isLiveAttached {
+                try attachLive()
+                isLiveAttached = true
+            }
+            try connection.execute("DELETE FROM changes")
+            try transaction {
+                base = try lastRevision()
+                for index in plans.indices {
+                    try findTable(of: index)
+                    if plans[index].replaces {
+                        try resolveReplacing(index)
+                    } else {
+                        try resolveMerging(index, merge)
+                    }
+                    try sum(index)
+                }
+            }
+        }
+    }
+
+    /// Looks at what was changed since by others, and makes the differences right again. Costs in proportion to that;
+    /// where there is something of the kind the digest is made anew.
+    package func catchUp(merge: Merge) throws(StoreError) -> Standing {
+        try staging {
+            try connection.execute("DELETE FROM touched")
+            return try transaction {
+                let revision = try lastRevision()
+                guard revision > base else { return .good }
+                for index in plans.indices {
+                    let before = plans[index]
+                    try findTable(of: index)
+                    guard plans[index].table == before.table || before.table == -1 else {
+                        plans[index] = before
+                        return .superseded
+                    }
+                    guard try noteTouched(index) > 0 else { continue }
+                    try resolveTouched(index, merge)
+                    try sum(index)
+                }
+                base = revision
+                return .good
+            }
+        }
+    }
+
+    /// True when the routes of a plan are as they were at a revision of the epoch.
+    package func isUntouched(_ plan: Int, since revision: Revision) throws(StoreError) -> Bool {
+        guard plans.indices.contains(plan) else { return true }
+        return try staging {
+            let statement = try connection.statement(
+                """
+                SELECT EXISTS (SELECT 1 FROM live.route_tables WHERE plan = ?1 AND begun_revision > ?2)
+                    OR EXISTS (
+                        SELECT 1 FROM live.routes JOIN live.route_tables USING (table_number)
+                        WHERE plan = ?1 AND from_revision > ?2)
+                    OR EXISTS (
+                        SELECT 1 FROM live.routes JOIN live.route_tables USING (table_number)
+                        WHERE plan = ?1 AND until_revision > ?2)
+                """)
+            statement.bind(.text(plans[plan].id), .integer(revision.number))
+            defer { statement.reset() }
+            return try statement.next() && statement.integer(0) == 0
+        }
+    }
+
+    private func transaction<Value>(_ body: () throws -> Value) throws -> Value {
+        try connection.execute("BEGIN")
+        let value = try body()  // what fails here is not used any more, and nothing of it has to be undone
+        try connection.execute("COMMIT")
+        return value
+    }
+
+    private func lastRevision() throws -> Revision {
+        let statement = try connection.statement("SELECT max(revision) FROM live.revisions")
+        defer { statement.reset() }
+        guard try statement.next() else { throw MalformedRow(what: "revisions is empty") }
+        return Revision(statement.integer(0))
+    }
+
+    private func findTable(of index: Int) throws {
+        let statement = try connection.statement(
+            """
+            SELECT table_number, (SELECT at FROM live.revisions WHERE revision = begun_revision)
+            FROM live.route_tables WHERE plan = ? AND begun_revision IS NOT NULL AND ended_revision IS NULL
+            """)
+        statement.bind(.text(plans[index].id))
+        defer { statement.reset() }
+        guard try statement.next() else { return plans[index].table = -1 }
+        plans[index].table = statement.integer(0)
+        plans[index].tableMadeAt = WallTime(milliseconds: statement.integer(1))
+    }
+
+    /// What joins the live route of a plan's table (?2) to `file`; when it was made, where it does not say so (?3).
+    private static let present = """
+        LEFT JOIN live.routes AS present ON present.table_number = ?2 AND present.prefix = file.prefix
+            AND present.until_revision IS NULL
+        """
+
+    private func bindings(_ index: Int) -> (StageStatement.Value, StageStatement.Value, StageStatement.Value) {
+        let plan = plans[index]
+        return (.integer(Int64(index)), .integer(plan.table), .integer(plan.tableMadeAt.milliseconds))
+    }
+
+    private func resolveReplacing(_ index: Int, only condition: String = "") throws {
+        let (plan, table, madeAt) = bindings(index)
+        try connection.statement(
+            """
+            INSERT INTO changes (plan, prefix, body, created_at)
+            SELECT ?1, file.prefix, file.body,
+                CASE WHEN present.body IS NULL THEN NULL ELSE ifnull(present.created_at, ?3) END
+            FROM file \(Self.present)
+            WHERE file.plan = ?1 AND file.body IS NOT present.body
+                \(condition.isEmpty ? "" : "AND file.prefix \(condition)")
+            ORDER BY file.prefix
+            """
+        ).bind(plan, table, madeAt).run()
+        try connection.statement(
+            """
+            INSERT INTO changes (plan, prefix, body, created_at)
+            SELECT ?1, prefix, NULL, NULL FROM live.routes AS present
+            WHERE table_number = ?2 AND until_revision IS NULL
+                \(condition.isEmpty ? "" : "AND present.prefix \(condition)")
+                AND NOT EXISTS (SELECT 1 FROM file WHERE file.plan = ?1 AND file.prefix = present.prefix)
+            """
+        ).bind(plan, table).run()
+    }
+
+    private func resolveMerging(_ index: Int, _ merge: Merge, only condition: String = "") throws {
+        let (plan, table, madeAt) = bindings(index)
+        let rows = try connection.statement(
+            """
+            SELECT file.prefix, file.line, file.body, present.body, ifnull(present.created_at, ?3)
+            FROM file \(Self.present)
+            WHERE file.plan = ?1 \(condition.isEmpty ? "" : "AND file.prefix \(condition)")
+            ORDER BY file.prefix
+            """
+        ).bind(plan, table, madeAt)
+        let insert = try connection.statement("INSERT INTO changes VALUES (?, ?, ?, ?)")
+        while try rows.next() {
+            let present = rows.textOrNull(3)
+            let body: String?
+            switch rows.textOrNull(2).map({ merge(rows.integer(1), $0, present) }) {
+            case nil:
+                guard present != nil else { continue }  // it is not there already
+                body = nil
+            case .body(let merged)?: body = merged
+            case .unchanged?, .refused?: continue
+            }
+            insert.bind(1, Int64(index))
+            insert.bind(2, rows.bytes(0))
+            if body == nil || present == nil { insert.bind(4, nil) } else { insert.bind(4, rows.integer(4)) }
+            guard var body else {
+                insert.bind(3, nil)
+                try insert.run()
+                continue
+            }
+            try body.withUTF8 {
+                insert.bind(3, UnsafeRawBufferPointer($0))
+                try insert.run()
+            }
+        }
+    }
+
+    // MARK: what others changed meanwhile
+
+    /// Notes the prefixes of a plan that others have changed since `base`: how many.
+    private func noteTouched(_ index: Int) throws -> Int {
+        try connection.statement(
+            """
+            INSERT INTO touched (plan, prefix)
+            SELECT ?1, prefix FROM live.routes WHERE from_revision > ?3 AND table_number = ?2
+            UNION
+            SELECT ?1, prefix FROM live.routes WHERE until_revision > ?3 AND table_number = ?2
+            """
+        ).bind(.integer(Int64(index)), .integer(plans[index].table), .integer(base.number)).run()
+        return connection.changesCount
+    }
+
+    private func resolveTouched(_ index: Int, _ merge: Merge) throws {
+        let condition = "IN (SELECT prefix FROM touched WHERE plan = ?1)"
+        try connection.statement("DELETE FROM changes WHERE plan = ?1 AND prefix \(condition)")
+            .bind(.integer(Int64(index))).run()
+        if plans[index].replaces {
+            try resolveReplacing(index, only: condition)
+        } else {
+            try resolveMerging(index, merge, only: condition)
+        }
+    }
+
+    // MARK: what comes of it
+
+    /// Counts the differences of a plan and makes their digest.
+    private func sum(_ index: Int) throws {
+        let statement = try connection.statement(
+            "SELECT count(*), count(body), count(created_at) FROM changes WHERE plan = ?"
+        ).bind(.integer(Int64(index)))
+        _ = try statement.next()
+        let (all, put, replaced) = (
+            Int(statement.integer(0)), Int(statement.integer(1)), Int(statement.integer(2))
+        )
+        statement.reset()
+        var counts = RouteCounts()
+        (counts.created, counts.replaced, counts.deleted) = (put - replaced, replaced, all - put)
+        plans[index].counts = counts
+        plans[index].digest = nil
+        guard counts.total > EntryDigest.routesApartCount else { return }
+        var digest = RoutesDigest(plan: plans[index].id)
+        try forEachChange(of: index) { prefix, body, createdAt in
+            digest.add(prefix, body: body, createdAt: createdAt)
+        }
+        plans[index].digest = digest.finish()
+    }
+
+    /// Calls `body` with each difference of a plan in the order of the paths' bytes: the prefix' digits or the
+    /// catch-all's name, the body (nil: deleted), when the route was made (nil: with the change).
+    func forEachChange(
+        of index: Int,
+        _ body: (_ prefix: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer?, WallTime?) throws
+            -> Void
+    ) throws {
+        for condition in ["> ''", "= ''"] {
+            let rows = try connection.statement(
+                "SELECT prefix, body, created_at FROM changes WHERE plan = ? AND prefix \(condition) ORDER BY prefix"
+            ).bind(.integer(Int64(index)))
+            let catchAll = Array(Prefix.catchAllName.utf8)
+            while try rows.next() {
+                let createdAt = rows.integerOrNull(2).map { WallTime(milliseconds: $0) }
+                guard let prefix = rows.bytes(0), prefix.count > 0 else {
+                    try catchAll.withUnsafeBytes { try body($0, rows.bytes(1), createdAt) }
+                    continue
+                }
+                try body(prefix, rows.bytes(1), createdAt)
+            }
+        }
+    }
+}
+
+extension RouteStage {
+    /// True when others changed routes of a plan that has a successor, since it was resolved or has last caught up.
+    func hasTouchedSuccessor() throws -> Bool {
+        let statement = try connection.statement("SELECT DISTINCT plan FROM touched")
+        var isTouched = false
+        while try statement.next() {
+            let index = Int(statement.integer(0))
+            if plans.indices.contains(index), plans[index].successor != nil { isTouched = true }
+        }
+        return isTouched
+    }
+}
