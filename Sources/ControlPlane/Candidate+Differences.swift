@@ -62,6 +62,7 @@ extension Candidate {
     private mutating func remove(_ path: ResourcePath) throws(Refusal) {
         guard path.kind == .settings else {
             builder.remove(path)
+            if path.kind == .routingTests { tests.remove(path.id) }
             return changed[path] = .some(nil)
         }
         try putInForce(.newSettings)

@@ -22,6 +22,8 @@ struct Candidate {
     var builder: SnapshotBuilder
     /// The settings as values.
     private(set) var settings: Settings
+    /// The stored routing tests.
+    var tests: RoutingTests
     /// The changes taken so far that change something.
     private(set) var entries: [ChangeEntry] = []
     /// The changes that wait to be confirmed.
@@ -41,7 +43,7 @@ struct Candidate {
         _ state: CommittedState, table: GatewayInformationTable, read: @escaping Read,
         readGateways: @escaping ReadGateways
     ) {
-        (base, builder, settings) = (state.position, state.builder, state.settings)
+        (base, builder, settings, tests) = (state.position, state.builder, state.settings, state.tests)
         confirmations = state.confirmations
         (self.table, self.read, self.readGateways) = (table, read, readGateways)
     }
@@ -51,7 +53,8 @@ struct Candidate {
 
     /// What is in force once the batch is on disk.
     func state(at position: Position) -> CommittedState {
-        CommittedState(position: position, builder: builder, settings: settings, confirmations: confirmations)
+        CommittedState(
+            position: position, builder: builder, settings: settings, confirmations: confirmations, tests: tests)
     }
 
     /// What calls will follow.
@@ -64,16 +67,37 @@ struct Candidate {
         _ change: Change, doing differences: [Difference] = [], at time: WallTime
     ) throws(Refusal) -> ChangeResult {
         if let wanted = change.ifRevision, wanted != revision.number { throw .stale(revision, not: wanted) }
+        let isJudged =
+            !change.overridesTests
+            && (!tests.isEmpty || change.aim != .operations
+                || change.operations.contains { $0.path.kind == .routingTests })
         // One operation is checked before it touches anything, so it needs no copy to go back to.
-        if change.operations.count == 1, !change.isSet { return try carryOut(change, differences, at: time) }
+        if change.operations.count == 1, !change.isSet, !isJudged {
+            return try carryOut(change, differences, at: time)
+        }
         var trial = self
         var result = try trial.carryOut(change, differences, at: time)
+        if isJudged { try trial.judge(against: self, at: time) }
         if change.isSet {
             let effects = trial.entries.count > entries.count ? trial.entries.last?.effects ?? [] : []
-            result.basis = PreviewBasis(before: builder, after: trial.builder, paths: effects.map(\.path))
+            let paths = effects.map(\.path)
+            result.basis = PreviewBasis(
+                before: builder, after: trial.builder, paths: paths,
+                tests: trial.tests.touched(by: paths).prefix(ChangePreview.nameLimitCount).map(\.id))
         }
         self = trial
         return result
+    }
+
+    /// Throws `test-failed` when the last change makes a stored routing test fail.
+    private mutating func judge(against before: Candidate, at time: WallTime) throws(Refusal) {
+        guard !tests.isEmpty, entries.count > before.entries.count, let effects = entries.last?.effects else { return }
+        try tests.check(
+            touching: effects.lazy.map(\.path), after: snapshot(),
+            before: {
+                var before = before
+                return (before.tests, before.snapshot())
+            }, at: time)
     }
 
     private mutating func carryOut(
@@ -165,6 +189,7 @@ struct Candidate {
             guard old != nil else { throw .notFound(path) }
             try checkUnused(path)
             builder.remove(path)
+            if path.kind == .routingTests { tests.remove(path.id) }
             changed[path] = .some(nil)
             return .deleted
         }
@@ -190,6 +215,7 @@ struct Candidate {
         let path = object.path
         do throws(SnapshotBuilder.Unfit) {
             if path.kind == .settings { try follow(object) }
+            if path.kind == .routingTests { try keepTest(object) }
             try builder.put(path, object.body, defaults: settings.gatewayDefaults, in: table)
         } catch {
             switch error {
@@ -206,6 +232,11 @@ struct Candidate {
             }
         }
         changed[path] = .some(object)
+    }
+
+    private mutating func keepTest(_ object: StoredObject) throws(SnapshotBuilder.Unfit) {
+        guard let test = RoutingTest(id: object.path.id, body: object.body) else { throw .unreadable }
+        tests.put(test)
     }
 
     /// Puts settings in force. Other defaults make every gateway anew: each keeps its row, since its URI stays.
@@ -263,6 +294,9 @@ struct Candidate {
             throw Refusal(.invalid, "\(place): \(first.reason)\(more).", errors: validation.errors)
         }
         let body = JSONValue.object(kept)
+        if path.kind == .routingTests, tests.isFull, tests[path.id] == nil {
+            throw Refusal(.conflict, "There are \(RoutingTests.limitCount) routing tests, the most; delete one first.")
+        }
         if path.kind == .ingressPeers { try checkNetworks(path.id, body, pointer: pointer) }
         return body
     }
@@ -325,7 +359,7 @@ extension Candidate {
         case .routingPlans:
             let peers = paths(.ingressPeers, builder.peers.values.filter { $0.routingPlan == path.id }.map(\.id))
             return Array((peers + routes(in: path.id)).prefix(limit))
-        case .settings, .ingressPeers, .routes: return []
+        case .settings, .ingressPeers, .routes, .routingTests: return []
         }
     }
 

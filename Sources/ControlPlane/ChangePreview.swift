@@ -10,7 +10,7 @@ struct PreviewBasis: Sendable {
     let after: SnapshotBuilder
     /// The objects that it changes.
     let paths: [ResourcePath]
-    /// The ids of the stored routing tests that it touches.
+    /// The ids of the stored routing tests that it touches, the first of them.
     var tests: [String] = []
 }
 
@@ -76,7 +76,7 @@ struct TouchedRouting {
             case .routingLists: lists.insert(path.id)
             case .routes: routes.insert(path)
             case .settings: gateways.formUnion(Self.gatewaysWithOtherDefaults(basis))
-            case .routingPlans, .ingressPeers: break
+            case .routingPlans, .ingressPeers, .routingTests: break
             }
         }
         for builder in [basis.before, basis.after] {

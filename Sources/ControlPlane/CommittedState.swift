@@ -12,31 +12,43 @@ struct CommittedState: Sendable {
     var settings: Settings
     /// The changes that wait to be confirmed.
     var confirmations = PendingConfirmations()
+    /// The stored routing tests.
+    var tests = RoutingTests()
+}
+
+/// What was read of the store beside the routing data.
+struct LoadedState {
+    /// The revision that was read.
+    let revision: Revision
+    let settings: Settings
+    let tests: RoutingTests
 }
 
 extension SnapshotBuilder {
     /// Becomes what the store holds, in place: a gateway whose URI is the same keeps its row and with it its status.
     ///
-    /// - Returns: the revision that was read, and the settings.
+    /// - Returns: what was read beside.
+    mutating func load(from store: Store, table: GatewayInformationTable) throws(StoreError) -> LoadedState {
+        try load(table: table) { object, route throws(StoreError) in try store.forEachObject(object, route: route) }
+    }
+
+    /// The same of what `reading` hands over, as `Store.forEachObject` does.
     mutating func load(
-        from store: Store, table: GatewayInformationTable
-    ) throws(StoreError) -> (revision: Revision, settings: Settings) {
+        table: GatewayInformationTable,
+        reading: (_ object: (StoredObject) -> Void, _ route: (StoredRoute) -> Void) throws(StoreError) -> Revision
+    ) throws(StoreError) -> LoadedState {
         var loading = Loading(builder: self, table: table)
         for plan in Array(planIDs) {  // routes have no list of their own to compare with
             loading.builder.removePlan(plan)
         }
         loading.builder.putPlan(RoutingPlan.defaultID)
-        let revision = try store.forEachObject {
-            loading.add($0)
-        } route: {
-            loading.add($0)
-        }
+        let revision = try reading({ loading.add($0) }, { loading.add($0) })
         if let path = loading.unreadable {
             throw StoreError(.failed, "\(path.text) is stored in a form that this version can't put in force")
         }
         loading.finish()
         self = loading.builder
-        return (revision, loading.settings)
+        return LoadedState(revision: revision, settings: loading.settings, tests: loading.tests)
     }
 
     private struct Loading {
@@ -47,6 +59,7 @@ extension SnapshotBuilder {
         let table: GatewayInformationTable
         var unreadable: ResourcePath?
         var settings = Settings()
+        var tests = RoutingTests()
 
         private var seen: Set<ResourcePath> = []
         private var routes: [(prefix: Prefix, route: Route?)] = []
@@ -63,6 +76,12 @@ extension SnapshotBuilder {
             if path.kind == .settings {
                 guard let read = Settings(object) else { return unreadable = unreadable ?? path }
                 settings = read
+            }
+            if path.kind == .routingTests {
+                guard let test = RoutingTest(id: path.id, body: object.body) else {
+                    return unreadable = unreadable ?? path
+                }
+                return tests.put(test)
             }
             do {
                 try builder.put(path, object.body, defaults: settings.gatewayDefaults, in: table)

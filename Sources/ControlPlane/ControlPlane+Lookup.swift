@@ -8,8 +8,7 @@ import Time
 extension ControlPlane {
     /// What a call would get (API section 5), by the same function, without changing anything.
     package func lookup(_ query: LookupQuery) throws(Refusal) -> Revised<JSONValue> {
-        guard !query.number.isEmpty, query.number.utf8.count <= 256, query.number.utf8.allSatisfy(Self.isOfUserPart)
-        else {
+        guard TextRules.reason(againstUserPart: query.number) == nil else {
             throw Refusal(
                 .malformed, "number: the user part of a Request-URI is needed, such as %2B442071234567 or alice.")
         }
@@ -39,11 +38,9 @@ extension ControlPlane {
         into answer: inout [String: JSONValue]
     ) {
         let now = query.at.map { clock.instant(of: $0) } ?? clock.now
-        var call = RoutingQuery(
-            DialledNumber(query.number), in: plan, draw: CallDraw.number(for: query.callID ?? ""), now: now,
+        let call = RoutingQuery(
+            number: query.number, caller: query.caller, callID: query.callID, in: plan, now: now,
             wallTime: query.at ?? clock.wallTime)
-        call.user = CallDraw.number(for: query.number)
-        call.caller = CallDraw.number(for: query.caller ?? "")
         var set = TargetSet()
         let (outcome, reasons) = snapshot.explain(call, status: table, into: &set)
         answer["routing_plan"] = .string(snapshot.name(of: plan))
@@ -72,20 +69,15 @@ extension ControlPlane {
 
     /// The plan that the call would be looked up in; nil when its source may not call.
     func plan(of query: LookupQuery, in snapshot: RoutingSnapshot) throws(Refusal) -> PlanNumber? {
-        var ofSource: PlanNumber?
-        if let source = query.source {
-            guard let address = IPAddress(source) else {
-                throw Refusal(.malformed, "source: an IP address is needed, such as 192.0.2.1 or 2001:db8::1.")
-            }
-            ofSource = snapshot.plan(for: address)
-            if ofSource == nil { return nil }
+        let source = query.source.flatMap { IPAddress($0) }
+        guard source != nil || query.source == nil else {
+            throw Refusal(.malformed, "source: an IP address is needed, such as 192.0.2.1 or 2001:db8::1.")
         }
-        guard query.plan != nil || ofSource == nil else { return ofSource }
-        let name = query.plan ?? RoutingPlan.defaultID
-        guard let plan = snapshot.plan(named: name) else {
-            throw Refusal(.notFound, "plan: there is no routing plan \(name).")
+        switch snapshot.plan(named: query.plan, ofSource: source) {
+        case .plan(let plan): return plan
+        case .unknownPeer: return nil
+        case .noSuchPlan(let name): throw Refusal(.notFound, "plan: there is no routing plan \(name).")
         }
-        return plan
     }
 
     private func json(_ leftOut: SelectionReasons.LeftOut) -> JSONValue {
@@ -104,15 +96,5 @@ extension ControlPlane {
         ]
         if let retryAfterSeconds { members["retry_after_s"] = .integer(retryAfterSeconds) }
         return members
-    }
-
-    /// What RFC 3261's `user` may hold, and `#`, which people dial.
-    private static func isOfUserPart(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "A")...UInt8(ascii: "Z"):
-            true
-        default: "-_.!~*'()%&=+$,;?/#".utf8.contains(byte)
-        }
     }
 }

@@ -89,7 +89,7 @@ private struct PastRouting {
             for id in object.body.entries("members").compactMap({ $0["gateway"]?.text }) {
                 try add(ResourcePath(.gateways, id))
             }
-        case .settings, .gateways, .routingPlans, .ingressPeers, .routes: break
+        case .settings, .gateways, .routingPlans, .ingressPeers, .routes, .routingTests: break
         }
         try put(object)
     }

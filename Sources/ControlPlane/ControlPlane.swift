@@ -33,6 +33,7 @@ package final class ControlPlane: Sendable {
     /// Requests that may come again and are under way: by path and key.
     let requestsUnderWay = Mutex<Set<[String]>>([])
     let isBackingUp = Atomic(false)
+    let lintDesk = Mutex(LintDesk())
     /// Where requests wait for the disk that are no business of the writer's.
     let deskQueue = DispatchQueue(label: "tandem-desk")
     /// Where it is worked out what a change set touches.
@@ -57,9 +58,9 @@ package final class ControlPlane: Sendable {
             try Self.commitFirstRevision(to: changeLog, at: store.position, time: clock.wallTime)
         }
         var builder = SnapshotBuilder()
-        let (revision, settings) = try builder.load(from: store, table: table)
+        let loaded = try builder.load(from: store, table: table)
         for record in try store.lastStatusRecords() { Self.restore(record.change, builder, table, clock) }
-        snapshots = SnapshotCell(builder.snapshot(revision: revision))
+        snapshots = SnapshotCell(builder.snapshot(revision: loaded.revision))
         networkManager = try NetworkManager(store: store, table: table, snapshots: snapshots, clock: clock)
         tokens = try TokenRegistry(store: store, clock: clock)
         (self.store, self.table, self.clock) = (store, table, clock)
@@ -68,8 +69,8 @@ package final class ControlPlane: Sendable {
             store: store, changeLog: changeLog, table: table, snapshots: snapshots, networkManager: networkManager,
             webhooks: webhooks, clock: clock,
             state: CommittedState(
-                position: store.position, builder: builder, settings: settings,
-                confirmations: try PendingConfirmations(from: store)))
+                position: store.position, builder: builder, settings: loaded.settings,
+                confirmations: try PendingConfirmations(from: store), tests: loaded.tests))
         webhooks.setNetworks { [weak writer] in writer?.state.settings.webhookNetworks ?? [] }
         networkManager.onPending { [inbox = writer.inbox] in inbox.noteStatusChanges() }
     }

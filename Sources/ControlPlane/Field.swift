@@ -37,6 +37,14 @@ indirect enum FieldRule: Sendable {
     case time
     /// The id of an existing object.
     case reference(ResourceKind)
+    /// An id; nothing says that there is such an object.
+    case name
+    /// So many ids, in an order, none twice.
+    case names(limitCount: Int)
+    /// What is dialled: the user part of a Request-URI.
+    case userPart
+    /// An IP address.
+    case address
     /// A signalling address that we can send to.
     case gatewayURI
     /// So many signalling addresses that we can send to, none twice.
@@ -77,6 +85,10 @@ indirect enum FieldRule: Sendable {
         case .digits(let limit): "up to \(limit) of 0-9 * #"
         case .time: "a time as RFC 3339 writes it, such as \"2026-01-01T10:00:30.000Z\""
         case .reference(let kind): "an existing \(kind.singular)'s id"
+        case .name: "an id: \(ResourcePath.namePattern)"
+        case .names(let limit): "a list of up to \(limit) ids"
+        case .userPart: "the user part of a Request-URI such as \"+442071234567\""
+        case .address: "an IP address such as \"192.0.2.1\" or \"2001:db8::1\""
         case .gatewayURI: "sip:ADDRESS or sip:ADDRESS:PORT with an IPv4 address or an [IPv6] address"
         case .gatewayURIs(let limit): "a list of up to \(limit) URIs such as \"sip:192.0.2.5:5070\""
         case .personURI: "a SIP URI such as \"sip:probe@example.com\""

@@ -10,6 +10,7 @@ package struct Refusal: Error, Sendable {
         case conflict
         case stale
         case invalid
+        case testFailed = "test-failed"
         case gone
         case tooManyRequests = "too-many-requests"
         case readOnly = "read-only"

@@ -70,10 +70,12 @@ extension ResourcePath {
         guard kind != .routes else {
             return Prefix(id) == nil ? "1...32 of 0-9 * #, or \"\(Prefix.catchAllName)\"" : nil
         }
-        return Self.isName(id) ? nil : "^[a-z0-9][a-z0-9._-]{0,62}$"
+        return Self.isName(id) ? nil : Self.namePattern
     }
 
-    /// `^[a-z0-9][a-z0-9._-]{0,62}$`
+    static let namePattern = "^[a-z0-9][a-z0-9._-]{0,62}$"
+
+    /// Whether a text is as `namePattern` says.
     static func isName(_ text: String) -> Bool {
         guard (1...63).contains(text.utf8.count) else { return false }
         for (index, byte) in text.utf8.enumerated() {

@@ -174,7 +174,7 @@ extension SnapshotBuilder {
         in table: GatewayInformationTable
     ) throws(Unfit) {
         switch path.kind {
-        case .settings: break  // whoever keeps them puts their values in
+        case .settings, .routingTests: break  // whoever keeps them puts their values in
         case .gateways:
             guard let gateway = Gateway(id: path.id, body: defaults.applied(to: body)) else { throw .unreadable }
             guard gateways[path.id] != gateway else { return }
@@ -200,7 +200,7 @@ extension SnapshotBuilder {
     /// Takes an object out. Nothing refers to it.
     mutating func remove(_ path: ResourcePath) {
         switch path.kind {
-        case .settings: break
+        case .settings, .routingTests: break
         case .gateways: removeGateway(path.id)
         case .gatewayGroups: removeGroup(path.id)
         case .routingLists: removeList(path.id)
@@ -211,7 +211,7 @@ extension SnapshotBuilder {
         }
     }
 
-    /// True when the object is there; for a route it says nothing, since nothing refers to one.
+    /// True when the object is there; for a route or a test it says nothing, since nothing refers to one.
     func contains(_ kind: ResourceKind, _ id: String) -> Bool {
         switch kind {
         case .settings: true
@@ -220,7 +220,7 @@ extension SnapshotBuilder {
         case .routingLists: lists[id] != nil
         case .routingPlans: planIDs.contains(id)
         case .ingressPeers: peers[id] != nil
-        case .routes: false
+        case .routes, .routingTests: false
         }
     }
 }

@@ -17,6 +17,7 @@ extension Schema {
         case .routingPlans: routingPlans
         case .routes: routes
         case .ingressPeers: ingressPeers
+        case .routingTests: routingTests
         }
     }
 
@@ -179,6 +180,38 @@ extension Schema {
         Field("trusted_identity", .flag, standard: .bool(false)),
     ])
 
+    private static let routingTests = Schema([
+        Field("number", .userPart, required: true),
+        Field("routing_plan", .name),
+        Field("source", .address),
+        description,
+        Field("expect", .object(expectation), required: true),
+    ])
+
+    private static let expectation = Schema(
+        [
+            Field("gateways", .names(limitCount: 64)),
+            Field("first_gateway", .name),
+            Field("routing_list", .name),
+            Field("status", .integer(400...699)),
+        ],
+        crossCheck: { body in
+            let names = ["gateways", "first_gateway", "routing_list", "status"]
+            guard names.contains(where: { body[$0] != nil }) else {
+                return [
+                    CrossError(
+                        name: "gateways", reason: "nothing is expected", allowed: "one or more of \(names)")
+                ]
+            }
+            let hasTarget = body["first_gateway"] != nil || !JSONValue.object(body).entries("gateways").isEmpty
+            guard body["status"] != nil, hasTarget else { return [] }
+            return [
+                CrossError(
+                    name: "status", reason: "a call that fails has no gateway",
+                    allowed: "leave it out, or leave out gateways and first_gateway")
+            ]
+        })
+
     private static let settings = Schema([
         Field("gateway_defaults", .object(gatewayDefaults), standard: .object([:])),
         Field("redirect_servers", .gatewayURIs(limitCount: 16), standard: .array([])),
@@ -220,6 +253,7 @@ extension ResourceKind {
         case .routingPlans: "routing plan"
         case .ingressPeers: "ingress peer"
         case .routes: "route"
+        case .routingTests: "routing test"
         }
     }
 }

@@ -1,5 +1,7 @@
+import Addressing
 import Routing
 import SIPMessage
+import Store
 
 /// What strings in bodies may hold. Each of these says which rule a string breaks, or nil when it breaks none.
 enum TextRules {
@@ -25,6 +27,25 @@ enum TextRules {
     static func reason(againstDigits text: String, limitCount limit: Int) -> String? {
         guard text.utf8.count <= limit else { return "\(text.utf8.count) characters" }
         return text.utf8.allSatisfy({ DialledNumber.code(of: $0) != nil }) ? nil : "not digits"
+    }
+
+    static func reason(againstName text: String) -> String? { ResourcePath.isName(text) ? nil : "not an id" }
+
+    static func reason(againstAddress text: String) -> String? { IPAddress(text) == nil ? "not an IP address" : nil }
+
+    static func reason(againstUserPart text: String) -> String? {
+        guard (1...256).contains(text.utf8.count) else { return "\(text.utf8.count) bytes" }
+        return text.utf8.allSatisfy(isOfUserPart) ? nil : "a character that no user part has"
+    }
+
+    /// What RFC 3261's `user` may hold, and `#`, which people dial.
+    private static func isOfUserPart(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"):
+            true
+        default: "-_.!~*'()%&=+$,;?/#".utf8.contains(byte)
+        }
     }
 
     static func reason(againstGatewayURI text: String) -> String? {

@@ -58,7 +58,8 @@ struct Validation {
     /// Checks one value; nil when it is not kept.
     private mutating func check(_ value: JSONValue, _ rule: FieldRule, at place: String) -> JSONValue? {
         switch rule {
-        case .text, .phrase, .token, .choice, .digits, .time, .reference, .gatewayURI, .personURI, .apiURL, .path:
+        case .text, .phrase, .token, .choice, .digits, .time, .reference, .name, .userPart, .address, .gatewayURI,
+            .personURI, .apiURL, .path:
             guard let text = value.text else { return refuse(place, value, "not a string", rule) }
             if let reason = reasonAgainst(text, rule) { return refuse(place, value, reason, rule) }
         case .integer(let range):
@@ -66,7 +67,9 @@ struct Validation {
             guard range.contains(number) else { return refuse(place, value, "out of range", rule) }
         case .members: guard case .object = value else { return refuse(place, value, "not an object", rule) }
         case .flag: guard case .bool = value else { return refuse(place, value, "not true or false", rule) }
-        case .gatewayURIs(let limit): return checkURIs(value, rule, limitCount: limit, at: place)
+        case .gatewayURIs(let limit):
+            return checkTexts(value, rule, of: .gatewayURI, limitCount: limit, at: place)
+        case .names(let limit): return checkTexts(value, rule, of: .name, limitCount: limit, at: place)
         case .networks(let mayBeEmpty): return checkNetworks(value, rule, mayBeEmpty: mayBeEmpty, at: place)
         case .labels: return checkLabels(value, rule, at: place)
         case .causes(let ofProbes): return checkCauses(value, rule, ofProbes: ofProbes, at: place)
@@ -92,27 +95,32 @@ struct Validation {
         case .digits(let limit): return TextRules.reason(againstDigits: text, limitCount: limit)
         case .time: return WallTime(rfc3339: text) == nil ? "not a time of RFC 3339" : nil
         case .reference(let kind): return exists(kind, text) ? nil : "no such \(kind.singular)"
+        case .name: return TextRules.reason(againstName: text)
+        case .userPart: return TextRules.reason(againstUserPart: text)
+        case .address: return TextRules.reason(againstAddress: text)
         case .gatewayURI: return TextRules.reason(againstGatewayURI: text)
         case .personURI: return TextRules.reason(againstPersonURI: text)
         case .apiURL: return TextRules.reason(againstAPIURL: text)
         case .path: return ResourcePath(text: text) == nil ? "no object's path" : nil
-        case .integer, .flag, .gatewayURIs, .networks, .labels, .causes, .object, .entries, .objects, .members:
+        case .integer, .flag, .gatewayURIs, .names, .networks, .labels, .causes, .object, .entries, .objects,
+            .members:
             return nil
         }
     }
 
-    private mutating func checkURIs(
-        _ value: JSONValue, _ rule: FieldRule, limitCount: Int, at place: String
+    /// A list of strings of one rule, none twice.
+    private mutating func checkTexts(
+        _ value: JSONValue, _ rule: FieldRule, of element: FieldRule, limitCount: Int, at place: String
     ) -> JSONValue? {
         guard case .array(let values) = value else { return refuse(place, value, "not a list", rule) }
         guard values.count <= limitCount else { return refuse(place, value, "\(values.count) entries", rule) }
         var seen: Set<String> = []
         for (index, value) in values.enumerated() {
             let text = value.text
-            var reason: String? = text.map { TextRules.reason(againstGatewayURI: $0) } ?? "not a string"
-            if reason == nil, let text, !seen.insert(text).inserted { reason = "the same URI twice" }
+            var reason: String? = text.map { reasonAgainst($0, element) } ?? "not a string"
+            if reason == nil, let text, !seen.insert(text).inserted { reason = "the same one twice" }
             if let reason {
-                note(FieldError("\(place)/\(index)", value, reason, allowed: FieldRule.gatewayURI.allowed))
+                note(FieldError("\(place)/\(index)", value, reason, allowed: element.allowed))
             }
         }
         return value

@@ -295,11 +295,11 @@ final class Writer: Sendable {
     private func reload() -> Bool {
         var state = self.state
         do {
-            let revision: Revision
-            (revision, state.settings) = try state.builder.load(from: store, table: table)
+            let loaded = try state.builder.load(from: store, table: table)
+            (state.settings, state.tests) = (loaded.settings, loaded.tests)
             state.confirmations = try PendingConfirmations(from: store)
             state.position = store.position
-            let snapshot = state.builder.snapshot(revision: revision)
+            let snapshot = state.builder.snapshot(revision: loaded.revision)
             committed.withLock { $0 = state }
             snapshots.swap(to: snapshot)
             return true

@@ -7,7 +7,7 @@ extension Endpoint {
     /// The routing data (API section 3).
     static let resources: [Endpoint] =
         objects(.gateways) + objects(.gatewayGroups) + objects(.routingLists) + objects(.ingressPeers)
-        + objects(.routingPlans) + routes + settings
+        + objects(.routingPlans) + routes + objects(.routingTests) + settings
 
     /// The list and the objects of one kind.
     private static func objects(_ kind: ResourceKind) -> [Endpoint] {

@@ -19,6 +19,14 @@ extension Endpoint {
             let asked = query
             return .answer(try service.revised { () throws(Refusal) in try service.controlPlane.lookup(asked) })
         },
+        Endpoint(.get, "/v1/lint") { _, _ throws(HTTPProblem) in
+            .change(
+                PendingChange { controlPlane, whenDone in
+                    controlPlane.lint { report in
+                        whenDone(.success(HTTPAnswer(200, json: report.json, revision: report.revision)))
+                    }
+                })
+        },
         Endpoint(.get, "/v1/status", ["status", "group", "limit", "cursor"]) { service, request throws(HTTPProblem) in
             var query = StatusQuery()
             query.status = try request.word("status", ["in-service", "out-of-service"], GatewayStatus.init(rawValue:))

@@ -92,6 +92,7 @@ enum ProblemKind: String, Sendable, CaseIterable {
             case .conflict: .conflict
             case .stale: .stale
             case .invalid: .invalid
+            case .testFailed: .testFailed
             case .gone: .gone
             case .tooManyRequests: .tooManyRequests
             case .readOnly: .readOnly

@@ -2,7 +2,7 @@
 /// 5.1.1), parameters and a leading `+`.
 ///
 /// A value without references. Digits are codes: 0...9 are themselves, 10 is `*`, 11 is `#`.
-package struct DialledNumber: Sendable, BitwiseCopyable {
+package struct DialledNumber: Equatable, Sendable, BitwiseCopyable {
     /// The longest prefix, so no more digits take part in matching.
     package static let matchedDigitsLimit = 32
 
@@ -21,6 +21,10 @@ package struct DialledNumber: Sendable, BitwiseCopyable {
 
     /// The code of the digit at `index`, which must be below `matchedDigitCount`.
     package func code(at index: Int) -> UInt8 { UInt8(truncatingIfNeeded: digits.digit(at: index) - 1) }
+
+    /// True when a route of that prefix may match: every user part, also one that is no number, begins with the
+    /// catch-all.
+    package func begins(with prefix: Prefix) -> Bool { digits.prefix(prefix.digitCount) == prefix.digits }
 
     /// The number of the first digits alone, as far as matching goes: no digits match the catch-all.
     func prefix(_ count: Int) -> DialledNumber {

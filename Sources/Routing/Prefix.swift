@@ -10,6 +10,16 @@ package struct Prefix: Hashable, Sendable, BitwiseCopyable {
     /// How many digits; 0 for the catch-all.
     package var digitCount: Int { digits.count }
 
+    /// The last digit, 0...9; nil for `*`, `#` and the catch-all.
+    package var lastDigit: UInt8? {
+        guard digitCount > 0 else { return nil }
+        let code = digits.digit(at: digitCount - 1) - 1
+        return code < 10 ? UInt8(truncatingIfNeeded: code) : nil
+    }
+
+    /// True when it begins with all digits of the other, or is the same; everything begins with the catch-all.
+    package func begins(with other: Prefix) -> Bool { digits.prefix(other.digitCount) == other.digits }
+
     /// Reads `44`, `0800*`, `any`; nil for the empty string, for more than 32 digits and for anything but `0-9 * #`.
     package init?(_ text: String) {
         if text == Self.catchAllName {

@@ -49,11 +49,15 @@ extension SnapshotBuilder {
         return found
     }
 
+    /// True when a route leads to the list.
+    package func isRouted(list: String) -> Bool {
+        guard let number = listNumbers[list] else { return false }
+        return listNumbers.count(of: number) > (lists[list] == nil ? 0 : 1)
+    }
+
     /// Up to `limit` routes that lead to the list: plan and prefix.
     package func routes(to list: String, limit: Int) -> [(plan: String, prefix: Prefix)] {
-        guard let number = listNumbers[list], listNumbers.count(of: number) > (lists[list] == nil ? 0 : 1) else {
-            return []
-        }
+        guard isRouted(list: list), let number = listNumbers[list] else { return [] }
         var found: [(plan: String, prefix: Prefix)] = []
         for (plan, table) in plans.sorted(by: { $0.key < $1.key }) where found.count < limit {
             table.forEach { prefix, value in

@@ -10,6 +10,7 @@ package enum ResourceKind: String, Sendable, CaseIterable {
     case routingPlans = "routing-plans"
     case ingressPeers = "ingress-peers"
     case routes
+    case routingTests = "routing-tests"
 }
 
 /// What a path under `/v1` names: one object.

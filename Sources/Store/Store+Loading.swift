@@ -21,36 +21,59 @@ extension Store {
     package func forEachObject(
         _ object: (StoredObject) -> Void, route: (StoredRoute) -> Void
     ) throws(StoreError) -> Revision {
-        try reading { db in
-            let table = ObjectTable.objects
-            for kind in ResourceKind.allCases where kind != .routes {
-                let rows = try Row.fetchCursor(
-                    db,
-                    sql: "\(table.selection) WHERE \(table.scope) = ? AND until_revision IS NULL ORDER BY number",
-                    arguments: [kind.rawValue])
-                while let row = try rows.next() { object(try table.object(row)) }
+        try reading { db in try Self.forEachObject(db, object, route) }
+    }
+
+    /// The same of a file that is opened for this alone, whether or not a server runs on it.
+    package static func forEachObject(
+        inFileAt path: String, _ object: (StoredObject) -> Void, route: (StoredRoute) -> Void
+    ) throws(StoreError) -> Revision {
+        let file = try DatabaseFile(path)
+        try file.checkReadable()
+        do {
+            let queue = try file.readOnlyQueue()
+            let revision = try queue.read { db in
+                try file.checkOwner(db)
+                return try forEachObject(db, object, route)
             }
-            let tables = try RouteTables.live(db)
-            // Straight through the rows: the index would jump from one to the next.
+            try queue.close()
+            return revision
+        } catch {
+            throw StoreError(opening: path, error)
+        }
+    }
+
+    private static func forEachObject(
+        _ db: Database, _ object: (StoredObject) -> Void, _ route: (StoredRoute) -> Void
+    ) throws -> Revision {
+        let table = ObjectTable.objects
+        for kind in ResourceKind.allCases where kind != .routes {
             let rows = try Row.fetchCursor(
                 db,
-                sql: """
-                    SELECT table_number, prefix, body FROM routes
-                    WHERE until_revision IS NULL AND number >= ? ORDER BY number
-                    """, arguments: [tables.map(\.firstRow).min() ?? .max])
-            let plans = Dictionary(uniqueKeysWithValues: tables.map { ($0.number, $0.plan) })
-            var bodies = RouteBodies()
-            while let row = try rows.next() {
-                guard let plan = plans[try row.integer(0)] else { continue }
-                let name = try row.text(1)
-                guard let prefix = name.isEmpty ? .catchAll : Prefix(name) else {
-                    throw MalformedRow(what: "\(plan) has a route whose prefix is \(name)")
-                }
-                let (body, number) = try bodies.body(try row.text(2)) { try ObjectTable.routes.path(plan, name) }
-                route(StoredRoute(plan: plan, prefix: prefix, body: body, bodyNumber: number))
-            }
-            return try Self.position(db).revision
+                sql: "\(table.selection) WHERE \(table.scope) = ? AND until_revision IS NULL ORDER BY number",
+                arguments: [kind.rawValue])
+            while let row = try rows.next() { object(try table.object(row)) }
         }
+        let tables = try RouteTables.live(db)
+        // Straight through the rows: the index would jump from one to the next.
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT table_number, prefix, body FROM routes
+                WHERE until_revision IS NULL AND number >= ? ORDER BY number
+                """, arguments: [tables.map(\.firstRow).min() ?? .max])
+        let plans = Dictionary(uniqueKeysWithValues: tables.map { ($0.number, $0.plan) })
+        var bodies = RouteBodies()
+        while let row = try rows.next() {
+            guard let plan = plans[try row.integer(0)] else { continue }
+            let name = try row.text(1)
+            guard let prefix = name.isEmpty ? .catchAll : Prefix(name) else {
+                throw MalformedRow(what: "\(plan) has a route whose prefix is \(name)")
+            }
+            let (body, number) = try bodies.body(try row.text(2)) { try ObjectTable.routes.path(plan, name) }
+            route(StoredRoute(plan: plan, prefix: prefix, body: body, bodyNumber: number))
+        }
+        return try Self.position(db).revision
     }
 }
 

@@ -12,21 +12,27 @@ struct CandidateFixture {
 
     let table: GatewayInformationTable
     var candidate: Candidate
+    private let objects: [ResourcePath: StoredObject]
 
     init(base: [StoredObject] = [], revision: Int64 = 0) throws {
         table = GatewayInformationTable()
         var builder = SnapshotBuilder()
         var stored: [ResourcePath: StoredObject] = [:]
         let settings = try base.first { $0.path == .settings }.map { try #require(Settings($0)) } ?? Settings()
+        var tests = RoutingTests()
         for object in base {
+            if object.path.kind == .routingTests {
+                tests.put(try #require(RoutingTest(id: object.path.id, body: object.body)))
+            }
             try builder.put(object.path, object.body, defaults: settings.gatewayDefaults, in: table)
             stored[object.path] = object
         }
         let objects = stored
+        self.objects = objects
         candidate = Candidate(
             CommittedState(
                 position: Position(epoch: 1, revision: Revision(revision), digest: []), builder: builder,
-                settings: settings),
+                settings: settings, tests: tests),
             table: table, read: { objects[$0] },
             readGateways: { objects.values.filter { $0.path.kind == .gateways } })
     }
@@ -40,6 +46,13 @@ struct CandidateFixture {
                 updatedAt: Self.time)
         }
         return try CandidateFixture(base: objects, revision: candidate.revision.number)
+    }
+
+    /// The same on top of another committed state, of which this one took its changes.
+    func next(over base: CandidateFixture) throws -> CandidateFixture {
+        var objects = base.objects
+        for object in try next().objects.values { objects[object.path] = object }
+        return try CandidateFixture(base: Array(objects.values), revision: candidate.revision.number)
     }
 
     @discardableResult
@@ -100,4 +113,13 @@ func patch(
 
 func delete(_ place: String, _ condition: Precondition = Precondition()) throws -> Operation {
     .delete(try path(place), condition)
+}
+
+extension Change {
+    /// Whatever stored routing tests say.
+    static func overriding(_ operations: Operation...) -> Change {
+        var change = Change(operations, who: "test")
+        change.overridesTests = true
+        return change
+    }
 }

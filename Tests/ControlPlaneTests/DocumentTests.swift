@@ -9,7 +9,9 @@ import Testing
 @Suite struct DocumentTests {
     private static let names: [(ResourceKind, String)] = [
         (.gateways, "Gateway"), (.gatewayGroups, "GatewayGroup"), (.routingLists, "RoutingList"),
-        (.routingPlans, "RoutingPlan"), (.routes, "Route"), (.ingressPeers, "IngressPeer"), (.settings, "Settings"),
+        (.routingPlans, "RoutingPlan"), (.routes, "Route"), (.ingressPeers, "IngressPeer"),
+        (.routingTests, "RoutingTest"),
+        (.settings, "Settings"),
     ]
     /// What every object has beside its own fields, and what a route has from its path.
     private static let shared: Set<String> = ["description", "prefix"]
@@ -49,8 +51,9 @@ import Testing
             case .flag:
                 let standard = field.standard?.canonicalText ?? ""
                 #expect(text.contains("type: boolean, default: \(standard)"), "\(field.name)")
-            case .text, .phrase, .token, .digits, .time, .reference, .gatewayURI, .gatewayURIs, .personURI, .apiURL,
-                .networks, .labels, .causes, .object, .entries, .objects, .path, .members:
+            case .text, .phrase, .token, .digits, .time, .reference, .name, .names, .userPart, .address, .gatewayURI,
+                .gatewayURIs, .personURI, .apiURL, .networks, .labels, .causes, .object, .entries, .objects, .path,
+                .members:
                 break
             }
             taken.insert(field.name)
