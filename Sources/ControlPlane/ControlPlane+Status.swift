@@ -30,16 +30,8 @@ extension ControlPlane {
         return ResourcePage(items: items, next: nil, revision: state.position.revision.number)
     }
 
-    /// Every gateway's id, in order, and whether it is in-service.
-    package var gatewaysInService: [(id: String, isInService: Bool)] {
-        let state = state
-        return gatewayIDs(of: state).compactMap { id in
-            state.builder.slot(of: id).map { (id, table.status(of: $0).status == .inService) }
-        }
-    }
-
     /// The ids in order, sorted once a revision: a walk over pages would sort them for each.
-    private func gatewayIDs(of state: CommittedState) -> [String] {
+    func gatewayIDs(of state: CommittedState) -> [String] {
         let revision = state.position.revision
         if let known = sortedIDs.withLock({ $0 }), known.revision == revision { return known.ids }
         let ids = state.builder.gateways.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }

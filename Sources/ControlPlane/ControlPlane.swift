@@ -38,7 +38,7 @@ package final class ControlPlane: Sendable {
     let deskQueue = DispatchQueue(label: "tandem-desk")
     /// Where it is worked out what a change set touches.
     let previewQueue = DispatchQueue(label: "tandem-preview")
-    private let writer: Writer
+    let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
 
     private enum WriterThread {
@@ -136,7 +136,7 @@ package final class ControlPlane: Sendable {
     /// block: with success only after the change is on disk and in force for the next call.
     package func submit(_ change: Change, whenDone: @escaping @Sendable (Result<ChangeResult, Refusal>) -> Void) {
         do throws(Inbox.Closed) {
-            try writer.inbox.add(Inbox.Waiting(change: change, whenDone: whenDone))
+            try writer.inbox.add(Inbox.Waiting(change: change, since: clock.now, whenDone: whenDone))
         } catch {
             switch error {
             case .full:

@@ -1,12 +1,15 @@
 import Dispatch
 import Store
 import Synchronization
+import Time
 
 /// What waits for the writer: changes from any thread, and the word that status changes wait at the network manager.
 final class Inbox: Sendable {
     /// One change and who waits for it.
     struct Waiting: Sendable {
         let change: Change
+        /// When it came.
+        let since: Instant
         let whenDone: @Sendable (Result<ChangeResult, Refusal>) -> Void
     }
 

@@ -12,6 +12,8 @@ struct RoutingTests: Sendable {
 
     private var tests: [String: RoutingTest] = [:]
 
+    /// How many there are.
+    var count: Int { tests.count }
     /// True when there is none.
     var isEmpty: Bool { tests.isEmpty }
     /// True when there can be no more.

@@ -33,6 +33,7 @@ final class Writer: Sendable {
     private let webhooks: WebhookDesk
     private let retireAt = Mutex(Instant(nanoseconds: .min))
     private let deadlines: ConfirmationDeadlines
+    private let counted: Mutex<WriterFigures>
 
     init(
         store: Store, changeLog: any ChangeLog, table: GatewayInformationTable, snapshots: SnapshotCell,
@@ -43,10 +44,14 @@ final class Writer: Sendable {
         (self.networkManager, self.clock) = (networkManager, clock)
         deadlines = ConfirmationDeadlines(clock: clock)
         committed = Mutex(state)
+        counted = Mutex(WriterFigures(snapshotAt: clock.wallTime))
     }
 
     /// What is on disk and in force.
     var state: CommittedState { committed.withLock { $0 } }
+
+    /// What was counted.
+    var figures: WriterFigures { counted.withLock { $0 } }
 
     /// Why no change is taken at present.
     var readOnlyReason: String? { readOnly.withLock { $0 } }
@@ -178,10 +183,11 @@ final class Writer: Sendable {
                 return true
             }
             let snapshot = candidate.entries.isEmpty ? nil : candidate.snapshot()
-            switch changeLog.append(batch) {
+            switch append(batch) {
             case .appended(let position):
                 putInForce(candidate.state(at: position), snapshot, status)
                 webhooks.commit(desk)
+                countChanges(waiting, answers)
                 answer(waiting, answers)
                 return true
             case .stale:
@@ -221,13 +227,36 @@ final class Writer: Sendable {
         return (candidate, answers)
     }
 
+    private func append(_ batch: CommitBatch) -> AppendOutcome {
+        let began = clock.now
+        let outcome = changeLog.append(batch)
+        let taken = clock.now - began
+        counted.withLock { $0.commits.count(taken) }
+        return outcome
+    }
+
+    private func countChanges(_ waiting: [Inbox.Waiting], _ answers: [Answer]) {
+        let now = clock.now
+        counted.withLock { figures in
+            for (waiting, answer) in zip(waiting, answers) where answer.isSuccess {
+                figures.changes.count(now - waiting.since)
+            }
+        }
+    }
+
+    private func show(_ snapshot: RoutingSnapshot) {
+        snapshots.swap(to: snapshot)
+        let time = clock.wallTime
+        counted.withLock { $0.snapshotAt = time }
+    }
+
     /// The batch is on disk: shows it to calls, then to subscribers. Nothing here can fail.
     private func putInForce(_ state: CommittedState, _ snapshot: RoutingSnapshot?, _ status: [StatusChange]) {
         var state = state
         state.builder.settle()
         let settled = state
         committed.withLock { $0 = settled }
-        if let snapshot { snapshots.swap(to: snapshot) }
+        if let snapshot { show(snapshot) }
         readOnly.withLock { $0 = nil }
         networkManager.noteCommitted(status)
         networkManager.announce()
@@ -301,7 +330,7 @@ final class Writer: Sendable {
             state.position = store.position
             let snapshot = state.builder.snapshot(revision: loaded.revision)
             committed.withLock { $0 = state }
-            snapshots.swap(to: snapshot)
+            show(snapshot)
             return true
         } catch {
             return false

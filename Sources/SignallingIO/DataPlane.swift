@@ -154,6 +154,11 @@ package final class DataPlane: Sendable {
         workers.reduce(0) { $0 + $1.published.withLock { $0.connectionCount } }
     }
 
+    /// How many status changes and call records wait for the observer, about.
+    package var observationCounts: (transitions: Int, callRecords: Int) {
+        workers.reduce((0, 0)) { ($0.0 + $1.transitions.count, $0.1 + $1.records.count + $1.endings.count) }
+    }
+
     /// The counts of all workers together, up to 100 ms ago.
     package func counters() -> (signalling: SignallingCounters, io: SignallingIOCounters) {
         var (signalling, io) = (SignallingCounters(), SignallingIOCounters())

@@ -21,6 +21,12 @@ final class ObservationRing<Element: BitwiseCopyable & Sendable>: @unchecked Sen
     // What lies in the places has no memory of its own.
     deinit { places.deallocate() }
 
+    /// How many are in it, about.
+    var count: Int {
+        let taken = head.load(ordering: .relaxed)
+        return max(0, tail.load(ordering: .relaxed) &- taken)
+    }
+
     /// The worker's side. False: the ring is full and the element is not in it.
     func put(_ element: Element) -> Bool {
         let number = tail.load(ordering: .relaxed)

@@ -2,12 +2,15 @@ import JSON
 import Store
 import Synchronization
 import Testing
+import Time
 
 @testable import ControlPlane
 
 @Suite struct InboxTests {
     private static func waiting() throws -> Inbox.Waiting {
-        Inbox.Waiting(change: Change([try put("gateway-groups/g", "{}")], who: "test")) { _ in }
+        Inbox.Waiting(
+            change: Change([try put("gateway-groups/g", "{}")], who: "test"), since: Instant(nanoseconds: 0)
+        ) { _ in }
     }
 
     /// Nothing is to be done now.
