@@ -60,8 +60,6 @@ package struct Change: Sendable {
 
     /// The id of the request that asks, also in the log; nil: no request does.
     package let requestID: String?
-    /// Whether stored routing tests may fail after it.
-    package var overridesTests = false
 
     /// True for a change set: refusals say which of its operations they speak of, and what it touches is asked for.
     package var isSet = false

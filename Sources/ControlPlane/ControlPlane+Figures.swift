@@ -1,7 +1,7 @@
 import JSON
-package import NetworkManager
+import NetworkManager
 import Routing
-package import Store
+import Store
 package import Time
 
 /// What the writer has counted and noted for monitoring.

@@ -1,4 +1,4 @@
-package import Time
+import Time
 
 /// How long something took, as a histogram counts it.
 package struct DurationBars: Equatable, Sendable {

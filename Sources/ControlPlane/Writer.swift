@@ -146,7 +146,7 @@ final class Writer: Sendable {
             var change = Change(
                 .goBack(revision), who: "tandem", comment: "revision \(revision.number) was not confirmed in time")
             change.overridesTests = true
-            let waiting = Inbox.Waiting(change: change) { [deadlines] result in
+            let waiting = Inbox.Waiting(change: change, since: clock.now) { [deadlines] result in
                 if case .failure(let refusal) = result { deadlines.note(refusal.detail, against: revision) }
             }
             if !commit([waiting]) { isWell = false }

@@ -2,16 +2,8 @@ import Glibc
 
 /// Messages of RFC 4475, RFC 5118 and RFC 3665 from a folder beside the repository, where it is there.
 package enum TortureFolder {
-    /// `sip-torture` in a folder `shared` beside one of the folders above this file; nil where it isn't there.
-    package static let path: String? = {
-        var folder = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        for _ in 0..<4 {
-            let candidate = folder + "/../shared/sip-torture"
-            if access(candidate + "/expected.tsv", R_OK) == 0 { return candidate }
-            folder += "/.."
-        }
-        return nil
-    }()
+    /// `sip-torture`; nil where it isn't there.
+    package static let path: String? = SharedFolder.path(of: "sip-torture")
 
     package static func bytes(of name: String) -> [UInt8]? {
         guard let path, let file = fopen(path + "/" + name, "rb") else { return nil }
