@@ -1,20 +1,24 @@
 package import SignallingCore
 package import Time
 
-/// The timers of one worker: a hierarchical wheel with ticks of 1 ms, five wheels of 512 slots, which together span all
-/// of time, so that nothing is too far away.
+/// The timers of one worker: a hierarchical wheel with ticks of 1 ms, five wheels, which together span all of time, so
+/// that nothing is too far away.
 ///
-///     wheel  a slot spans  a turn spans
-///       0          1 ms        512 ms     nothing but what is due at that tick lies in a slot
-///       1        512 ms        262 s      Timers A to M, and C
-///       2        262 s          37 h
-///       3         37 h         2.2 years
-///       4        2.2 years    1115 years
+///     wheel  slots  a slot spans  a turn spans
+///       0    1024         1 ms         1 s       nothing but what is due at that tick lies in a slot
+///       1     512       512 ms       262 s       Timers A to M, and C
+///       2     512       262 s         37 h
+///       3     512        37 h        2.2 years
+///       4     512       2.2 years   1115 years
 ///
 /// A timer lies on the lowest wheel that it is less than a turn away on. When a slot's time begins, what is in it moves
-/// down. Arming is O(1), firing O(wheels) a timer; timers are never cancelled. Nodes lie in chunks that never move and
-/// are used again, and the caller says how many may be touched at once, so that a worker with a million timers never
-/// stops for them.
+/// down. Of wheel 1 it has done so by then: wheel 0 is as long as two of its slots, and while the time of one goes by,
+/// what is in the next moves down little by little. Moved at once, the timers of half a second are a pause that every
+/// thousandth call met.
+///
+/// Arming is O(1), firing O(wheels) a timer; timers are never cancelled. Nodes lie in chunks that never move and are
+/// used again, and the caller says how many may be touched at once, so that a worker with a million timers never stops
+/// for them.
 package struct TimerWheel: ~Copyable {
     private struct Node {
         var tick: UInt64
@@ -25,18 +29,25 @@ package struct TimerWheel: ~Copyable {
     private static let wheelCount = 5
     private static let slotBits = 9
     private static let slotCount = 1 << slotBits
-    private static let wordCount = slotCount / 64
+    /// Slots of wheel 0: it holds the ticks of two slots of wheel 1.
+    private static let tickCount = slotCount * 2
+    private static let allSlotCount = tickCount + (wheelCount - 1) * slotCount
     private static let nodesPerChunk = 1024
 
     private var chunks: [UnsafeMutablePointer<Node>] = []
     /// Nodes of the last chunk that were used.
     private var usedInChunk = Self.nodesPerChunk
     private var firstFree: UnsafeMutablePointer<Node>?
+    /// The slots of all wheels, one wheel behind the other.
     private let heads: UnsafeMutablePointer<UnsafeMutablePointer<Node>?>
-    /// A bit for each slot that is not empty, eight words a wheel.
+    /// A bit for each slot that is not empty.
     private let occupied: UnsafeMutablePointer<UInt64>
+    /// How many timers lie in each slot of wheel 1.
+    private let counts: UnsafeMutablePointer<UInt32>
     /// Everything up to this tick has fired or is due at once.
     private var current: UInt64
+    /// When timers were last moved down ahead of their time.
+    private var movedAhead: UInt64
 
     /// How many timers wait.
     package private(set) var count = 0
@@ -44,16 +55,20 @@ package struct TimerWheel: ~Copyable {
     /// A wheel without a timer.
     package init(now: Instant) {
         current = Self.tick(before: now)
-        heads = .allocate(capacity: Self.wheelCount * Self.slotCount)
-        heads.initialize(repeating: nil, count: Self.wheelCount * Self.slotCount)
-        occupied = .allocate(capacity: Self.wheelCount * Self.wordCount)
-        occupied.initialize(repeating: 0, count: Self.wheelCount * Self.wordCount)
+        movedAhead = current
+        heads = .allocate(capacity: Self.allSlotCount)
+        heads.initialize(repeating: nil, count: Self.allSlotCount)
+        occupied = .allocate(capacity: Self.allSlotCount / 64)
+        occupied.initialize(repeating: 0, count: Self.allSlotCount / 64)
+        counts = .allocate(capacity: Self.slotCount)
+        counts.initialize(repeating: 0, count: Self.slotCount)
     }
 
     deinit {
         for chunk in chunks { chunk.deallocate() }
         heads.deallocate()
         occupied.deallocate()
+        counts.deallocate()
     }
 
     /// Starts a timer. One of the past fires at the next tick.
@@ -77,17 +92,18 @@ package struct TimerWheel: ~Copyable {
     package mutating func takeDue(at now: Instant, steps: inout Int) -> TimerToken? {
         let target = max(Self.tick(before: now), current)
         while steps > 0 {
-            let index = Int(truncatingIfNeeded: current) & (Self.slotCount - 1)
+            let index = Int(truncatingIfNeeded: current) & (Self.tickCount - 1)
             if let node = heads[index] {
                 steps -= 1
                 return take(node, index)
             }
-            guard let (wheel, slot, tick) = next(), tick <= target else {
+            guard let (wheel, index, tick) = next(), tick <= target else {
                 current = target
+                moveAhead(&steps)
                 return nil
             }
             current = tick
-            if wheel > 0 { moveDown(wheel * Self.slotCount + slot, &steps) }
+            if wheel > 0 { moveDown(wheel, index, &steps) }
         }
         return nil
     }
@@ -101,29 +117,35 @@ package struct TimerWheel: ~Copyable {
 
     /// The slot whose time begins next, and when. Where two begin at once, the one of the higher wheel: what is in it
     /// may be due at once.
-    private func next() -> (wheel: Int, slot: Int, tick: UInt64)? {
+    private func next() -> (wheel: Int, index: Int, tick: UInt64)? {
         guard count > 0 else { return nil }
-        var first: (wheel: Int, slot: Int, tick: UInt64)?
+        var first: (wheel: Int, index: Int, tick: UInt64)?
         for wheel in 0..<Self.wheelCount {
             let shift = UInt64(wheel * Self.slotBits)
-            let position = Int(truncatingIfNeeded: current >> shift) & (Self.slotCount - 1)
-            guard let distance = distance(on: wheel, from: position) else { continue }
+            let slots = Self.slots(of: wheel)
+            let position = Int(truncatingIfNeeded: current >> shift) & (slots.count - 1)
+            guard let distance = distance(on: slots, from: position) else { continue }
             let tick = (current >> shift + UInt64(distance)) << shift
             if first.map({ tick <= $0.tick }) ?? true {
-                first = (wheel, (position + distance) & (Self.slotCount - 1), tick)
+                first = (wheel, slots.lowerBound + (position + distance) & (slots.count - 1), tick)
             }
         }
         return first
     }
 
-    /// How many slots on from a position the first lies that is not empty.
-    private func distance(on wheel: Int, from position: Int) -> Int? {
-        let words = occupied + wheel * Self.wordCount
+    /// Where the slots of a wheel lie among all.
+    private static func slots(of wheel: Int) -> Range<Int> {
+        wheel == 0 ? 0..<tickCount : tickCount + (wheel - 1) * slotCount..<tickCount + wheel * slotCount
+    }
+
+    /// How many slots on from a position the first of a wheel lies that is not empty.
+    private func distance(on slots: Range<Int>, from position: Int) -> Int? {
+        let (words, wordCount) = (occupied + slots.lowerBound / 64, slots.count / 64)
         var word = position / 64
         var bits = words[word] & UInt64.max << UInt64(position % 64)
-        for _ in 0...Self.wordCount {  // the word of the position comes last once more, for what is before it
-            if bits != 0 { return (word * 64 + bits.trailingZeroBitCount - position) & (Self.slotCount - 1) }
-            word = (word + 1) % Self.wordCount
+        for _ in 0...wordCount {  // the word of the position comes last once more, for what is before it
+            if bits != 0 { return (word * 64 + bits.trailingZeroBitCount - position) & (slots.count - 1) }
+            word = (word + 1) & (wordCount - 1)
             bits = words[word]
         }
         return nil
@@ -138,24 +160,45 @@ package struct TimerWheel: ~Copyable {
         return token
     }
 
-    private func moveDown(_ index: Int, _ steps: inout Int) {
+    private func moveDown(_ wheel: Int, _ index: Int, _ steps: inout Int) {
         while steps > 0, let node = heads[index] {
             steps -= 1
             heads[index] = node.pointee.next
+            if wheel == 1 { counts[index - Self.tickCount] -= 1 }
             place(node)
         }
         if heads[index] == nil { empty(index) }
     }
 
+    /// Moves as much of wheel 1's next slot down as the time that has passed is of the time until it begins.
+    private mutating func moveAhead(_ steps: inout Int) {
+        guard current > movedAhead else { return }
+        let elapsed = current - movedAhead
+        movedAhead = current
+        let slot = Int(truncatingIfNeeded: current >> UInt64(Self.slotBits) + 1) & (Self.slotCount - 1)
+        guard counts[slot] > 0 else { return }
+        let left = UInt64(Self.slotCount) - current & UInt64(Self.slotCount - 1)
+        var share = Int(clamping: UInt64(counts[slot]) * min(elapsed, left) / left + 1)
+        share = min(share, steps - 1)  // one is left: nothing is due
+        steps -= share
+        moveDown(1, Self.tickCount + slot, &share)
+        steps += share
+    }
+
     private func place(_ node: UnsafeMutablePointer<Node>) {
         let tick = node.pointee.tick
-        var (wheel, shift): (Int, UInt64) = (0, 0)
-        // Ends: no tick is 2**45 or more, and the last wheel's turn is as long.
-        while wheel < Self.wheelCount - 1, tick >> shift - current >> shift >= UInt64(Self.slotCount) {
-            (wheel, shift) = (wheel + 1, shift + UInt64(Self.slotBits))
+        var (wheel, shift) = (0, UInt64(Self.slotBits))
+        if tick >> shift - current >> shift > 1 {  // else within the two slots of wheel 1 that wheel 0 holds
+            wheel = 1
+            // Ends: no tick is 2**45 or more, and the last wheel's turn is as long.
+            while wheel < Self.wheelCount - 1, tick >> shift - current >> shift >= UInt64(Self.slotCount) {
+                (wheel, shift) = (wheel + 1, shift + UInt64(Self.slotBits))
+            }
         }
-        let slot = Int(truncatingIfNeeded: tick >> shift) & (Self.slotCount - 1)
-        let index = wheel * Self.slotCount + slot
+        let slots = Self.slots(of: wheel)
+        let position = Int(truncatingIfNeeded: tick >> (wheel == 0 ? 0 : shift)) & (slots.count - 1)
+        let index = slots.lowerBound + position
+        if wheel == 1 { counts[position] += 1 }
         node.pointee.next = heads[index]
         heads[index] = node
         occupied[index / 64] |= 1 << UInt64(index % 64)

@@ -110,6 +110,23 @@ import Time
         #expect(wheel.nextDue == nil)
     }
 
+    @Test func `what is due in a while moves down little by little, never much of it at once`() {
+        var wheel = TimerWheel(now: Self.origin)
+        // Twenty timers a millisecond, each for 32 s, as Timer B has it.
+        var (now, most) = (Self.origin, 0)
+        var firedCount = 0
+        for millisecond in 0..<40_000 {
+            now = Self.origin + .milliseconds(Int64(millisecond))
+            for number in 0..<20 { wheel.arm(at: now + .seconds(32), TimerToken(bits: UInt64(number))) }
+            var steps = 100_000
+            while wheel.takeDue(at: now, steps: &steps) != nil { firedCount += 1 }
+            most = max(most, 100_000 - steps)
+        }
+        #expect(firedCount == 7999 * 20, "rounded up to the next millisecond")
+        #expect(
+            most <= 2 * 20 + 21, "\(most) in one millisecond: as many as fire, as many moved, and those of one more")
+    }
+
     @Test func `a timer at the end of time and one of the distant past do no harm`() {
         var wheel = TimerWheel(now: Self.origin)
         wheel.arm(at: Instant(nanoseconds: .max), TimerToken(bits: 1))
