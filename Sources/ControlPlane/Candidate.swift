@@ -245,7 +245,7 @@ struct Candidate {
         let isOther = !next.gatewayDefaults.saysTheSame(as: settings.gatewayDefaults)
         let gateways = isOther ? try gateways() : []
         settings = next
-        builder.put(next.routing)
+        builder.put(next.routing, in: table)
         for gateway in gateways {
             try builder.put(gateway.path, gateway.body, defaults: next.gatewayDefaults, in: table)
         }

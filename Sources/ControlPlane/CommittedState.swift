@@ -118,7 +118,7 @@ extension SnapshotBuilder {
             for id in builder.peers.keys where !seen.contains(ResourcePath(.ingressPeers, id)) {
                 builder.removePeer(id)
             }
-            builder.put(settings.routing)
+            builder.put(settings.routing, in: table)
             builder.settle()  // what was read is on disk
         }
 

@@ -55,7 +55,7 @@ private struct PastRouting {
     mutating func addPlansAndPeers() throws(StoreError) {
         if let object = try store.object(.settings, at: revision), let read = Settings(object) {
             settings = read
-            builder.put(read.routing)
+            builder.put(read.routing, in: table)
         }
         for kind in [ResourceKind.routingPlans, .ingressPeers] {
             for object in try store.objects(kind, at: revision) { try put(object) }

@@ -12,17 +12,9 @@ extension Gateway {
     init?(id: String, body: JSONValue) {
         let address: GatewayAddress
         do { address = try GatewayAddress(uri: body["uri"]?.text ?? "") } catch { return nil }
-        let standard = GatewayTiming()
-        var timing = GatewayTiming(
-            responseTimeoutMilliseconds: body.whole("response_timeout_ms") ?? standard.responseTimeoutMilliseconds,
-            resendLimit: body.whole("resends") ?? standard.resendLimit,
-            holdSeconds: body.whole("hold_s") ?? standard.holdSeconds)
-        timing.holdLimitSeconds = max(body.whole("hold_max_s") ?? standard.holdLimitSeconds, timing.holdSeconds)
-        timing.progressTimeoutMilliseconds = body.whole("progress_timeout_ms") ?? standard.progressTimeoutMilliseconds
-        timing.answerTimeoutSeconds = body.whole("answer_timeout_s") ?? standard.answerTimeoutSeconds
         self.init(
             id: id, uri: body["uri"]?.text ?? "", address: address.address, requestURISuffix: address.requestURISuffix,
-            timing: timing)
+            timing: GatewayTiming(body: body))
         administrativeState = body.word("administrative_state") ?? administrativeState
         recovery = body.word("recovery") ?? recovery
         outOfServiceCauses = body.causes("out_of_service_causes") ?? outOfServiceCauses
@@ -32,6 +24,39 @@ extension Gateway {
         rewriting = NumberRewriting(
             stripDigits: body.whole("strip_digits") ?? 0, prepend: body["prepend"]?.text ?? "",
             plus: body.word("plus") ?? .keep)
+    }
+}
+
+extension GatewayTiming {
+    fileprivate init(body: JSONValue) {
+        let standard = GatewayTiming()
+        self.init(
+            responseTimeoutMilliseconds: body.whole("response_timeout_ms") ?? standard.responseTimeoutMilliseconds,
+            resendLimit: body.whole("resends") ?? standard.resendLimit,
+            holdSeconds: body.whole("hold_s") ?? standard.holdSeconds)
+        holdLimitSeconds = max(body.whole("hold_max_s") ?? standard.holdLimitSeconds, holdSeconds)
+        progressTimeoutMilliseconds = body.whole("progress_timeout_ms") ?? standard.progressTimeoutMilliseconds
+        answerTimeoutSeconds = body.whole("answer_timeout_s") ?? standard.answerTimeoutSeconds
+    }
+}
+
+extension RedirectServer {
+    /// Nil for a URI that is none that we can send to.
+    init?(uri: String) {
+        let address: GatewayAddress
+        do { address = try GatewayAddress(uri: uri) } catch { return nil }
+        self.init(uri: uri, address: address.address, requestURISuffix: address.requestURISuffix)
+    }
+}
+
+extension RemoteTarget.Rules {
+    /// How gateways are tried of which nothing is known.
+    ///
+    /// - Parameter gateway: what was set for all gateways.
+    init(gateway body: JSONValue) {
+        self.init()
+        timing = GatewayTiming(body: body)
+        outOfServiceCauses = body.causes("out_of_service_causes") ?? outOfServiceCauses
     }
 }
 

@@ -27,10 +27,10 @@ package struct Settings: Equatable, Sendable {
     /// The settings that an object holds; nil for a body that no version of ours wrote.
     init?(_ object: StoredObject) {
         let body = object.body
-        var servers: [String] = []
+        var servers: [RedirectServer] = []
         for entry in body.entries("redirect_servers") {
-            guard let uri = entry.text else { return nil }
-            servers.append(uri)
+            guard let server = entry.text.flatMap({ RedirectServer(uri: $0) }) else { return nil }
+            servers.append(server)
         }
         guard let networks = body.networks("webhook_networks") else { return nil }
         routing.redirectServers = servers
@@ -44,6 +44,7 @@ package struct Settings: Equatable, Sendable {
         if case .object(let members)? = body["gateway_defaults"] {
             gatewayDefaults = GatewayDefaults(members, since: object.revision)
         }
+        routing.remoteDefaults = RemoteTarget.Rules(gateway: gatewayDefaults.applied(to: .object([:])))
     }
 }
 

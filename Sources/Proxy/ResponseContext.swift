@@ -18,6 +18,9 @@ package import Time
 /// upstream (section 16.7 step 5), another late final counts among the responses of which the best goes back, and a
 /// late 6xx ends the search.
 ///
+/// Where remote redirect servers are asked, they are the first targets; the one that answers with Contacts gives the
+/// others (`ResponseContext+Asking`).
+///
 /// A request other than INVITE gets no provisional but a 100 of ours, and that only once its sender's Timer E has
 /// reached T2 (RFC 4320 section 4.1).
 package struct ResponseContext: Sendable, BitwiseCopyable {
@@ -35,6 +38,9 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
         case skipped(target: Int)
         /// Other calls found the target's gateway dead, and a later target can be had.
         case gatewayFell(target: Int)
+        /// In answer to `Action.follow`: so many targets stand behind the redirect servers from now on, and how long
+        /// the search among them may take (nil: no bound).
+        case targets(count: Int, giveUpAfter: Duration?)
         /// The instant of `Action.arm` has come.
         case deadline
         /// The instant of the 100 to a request other than INVITE has come.
@@ -47,6 +53,9 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
     package enum Action: Equatable, Sendable, BitwiseCopyable {
         /// Start a client transaction towards the target; or say that it was skipped.
         case attempt(target: Int)
+        /// The response that just came is a redirect server's: put its targets behind the redirect servers, and say how
+        /// many they are.
+        case follow
         /// Send no further copy to the target, which has not answered, and listen on.
         case giveUp(target: Int)
         /// Send CANCEL on the target's client transaction, which has seen a provisional response.
@@ -94,17 +103,21 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
     package typealias Rules = (_ target: Int) -> AttemptRules
 
     /// True when a final response went upstream, or the search was abandoned: no target is tried any more.
-    package private(set) var isEnded = false
+    package internal(set) var isEnded = false
     /// True when the upstream element cancelled the request.
-    package private(set) var isCancelled = false
+    package internal(set) var isCancelled = false
     /// The target that is tried now.
-    package private(set) var current = 0
+    package internal(set) var current = 0
 
-    private let isInvite: Bool
-    private let targetCount: Int
+    /// True while redirect servers are asked; they are the targets then. It stays true when the search ends with them.
+    package internal(set) var isAsking: Bool
+
+    let isInvite: Bool
+    let serverCount: Int
+    var targetCount: Int
     private let tryingDelay: Duration
     private let giveUpAfter: Duration?
-    private var giveUpAt: Instant?
+    var giveUpAt: Instant?
     /// When `.deadline` comes next.
     private var armedAt: Instant?
     // Of the attempt at hand.
@@ -112,24 +125,31 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
     private var answerDue: Instant?
     private var progressTimeout: Duration?
     private var progressDue: Instant?
-    private var isTrying = false
-    private var hasProvisional = false
+    var isTrying = false
+    var hasProvisional = false
     private var hasProgress = false
     private var hasRung = false
-    private var hasObserved = false
-    private var best: BestResponse?
+    var hasObserved = false
+    var best: BestResponse?
     /// A late 6xx: whom the call is for wants it nowhere.
-    private var isDeclined = false
+    var isDeclined = false
     /// A bit for each target that was sent CANCEL; the target set is never longer than 64.
-    private var cancelled: UInt64 = 0
+    var cancelled: UInt64 = 0
+
+    /// Redirect servers and targets are never more.
+    package static let targetLimitCount = 64
 
     /// A context for a target set of 1...64 targets.
     ///
     /// - Parameters:
     ///   - giveUpAfter: how long it looks for a target that answers; one that rings is one. Nil: no bound.
     ///   - tryingDelay: how long a request other than INVITE waits before it gets a 100.
-    package init(isInvite: Bool, targetCount: Int, giveUpAfter: Duration? = nil, tryingDelay: Duration) {
-        (self.isInvite, self.targetCount) = (isInvite, min(targetCount, 64))
+    ///   - isAsking: whether the targets are redirect servers.
+    package init(
+        isInvite: Bool, targetCount: Int, giveUpAfter: Duration? = nil, tryingDelay: Duration, isAsking: Bool = false
+    ) {
+        (self.isInvite, self.targetCount) = (isInvite, min(targetCount, Self.targetLimitCount))
+        (self.isAsking, serverCount) = (isAsking, isAsking ? self.targetCount : 0)
         (self.giveUpAfter, self.tryingDelay) = (giveUpAfter, tryingDelay)
     }
 
@@ -163,10 +183,12 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
             fail(.gatewayFell, as: 408, now, rules, &actions)
         case .deadline: deadline(now, rules, &actions)
         case .trying where !isInvite && !isEnded: actions.append(.respond(status: 100))
+        case .targets(let count, let giveUpAfter) where isAsking && !isTrying && !isEnded:
+            begin(count, giveUpAfter, now, rules, &actions)
         case .cancel where !isEnded && !isCancelled:
             isCancelled = true
-            if hasProvisional { cancelTarget(current, &actions) }
-        case .silence, .transportFailure, .skipped, .gatewayFell, .trying, .cancel: break
+            if isAsking { stopAsking(&actions) } else if hasProvisional { cancelTarget(current, &actions) }
+        case .silence, .transportFailure, .skipped, .gatewayFell, .targets, .trying, .cancel: break
         }
     }
 
@@ -183,7 +205,7 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
         return !isCancelled && !isDeclined && isInTime && current + 1 < targetCount
     }
 
-    private mutating func attempt(
+    mutating func attempt(
         _ target: Int, _ now: Instant, _ rules: Rules, _ actions: inout [Action]
     ) {
         (current, isTrying) = (target, true)
@@ -229,6 +251,7 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
             actions.append(.forward(target: current))
             return
         }
+        if isAsking { return serverAnswered(status, now, rules, &actions) }
         let own = rules(current)
         if own.outOfServiceCauses.contains(status: status) {
             observe(.failureResponse(status: status), &actions)
@@ -242,7 +265,7 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
     }
 
     /// Takes a final response among those of which the best goes back (§16.7 steps 4, 6 and 7).
-    private mutating func consider(_ status: Int, _ target: Int, _ actions: inout [Action]) {
+    mutating func consider(_ status: Int, _ target: Int, _ actions: inout [Action]) {
         if let best, best.isChallenged(by: status) {
             actions.append(.addChallenges(target: target))
         } else if BestResponse.isBetter(status, isOwn: false, than: best) {
@@ -255,7 +278,8 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
     private mutating func fail(
         _ reason: AttemptEnd, as status: Int, _ now: Instant, _ rules: Rules, _ actions: inout [Action]
     ) {
-        if BestResponse.isBetter(status, isOwn: true, than: best) {
+        // That nobody can be asked is for us to say, whatever a redirect server has said.
+        if !isAsking, BestResponse.isBetter(status, isOwn: true, than: best) {
             best = BestResponse(status: status, isOwn: true)
         }
         end(isCancelled ? .cancelled : reason, &actions)
@@ -263,20 +287,21 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
         let isCause =
             switch reason {
             case .transportError: own.failoverCauses.holdsTransportError
-            case .noAnswer: own.failoverCauses.contains(status: 408)  // §16.8: as if it had been answered so
+            // §16.8: as if it had been answered so
+            case .noAnswer: isAsking || own.failoverCauses.contains(status: 408)
             case .gaveUp: false
             default: own.failoverCauses.holdsNoResponse
             }
         advance(isCause && (!hasRung || own.failsOverAfterRinging), now, rules, &actions)
     }
 
-    private mutating func end(_ reason: AttemptEnd, _ actions: inout [Action]) {
+    mutating func end(_ reason: AttemptEnd, _ actions: inout [Action]) {
         isTrying = false
         (answerDue, progressDue) = (nil, nil)
         actions.append(.ended(target: current, reason))
     }
 
-    private mutating func advance(_ isFailover: Bool, _ now: Instant, _ rules: Rules, _ actions: inout [Action]) {
+    mutating func advance(_ isFailover: Bool, _ now: Instant, _ rules: Rules, _ actions: inout [Action]) {
         if isFailover, mayGoOn(now) {
             attempt(current + 1, now, rules, &actions)
         } else {
@@ -291,6 +316,7 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
             return
         }
         switch best.isOwn {
+        case _ where isAsking: actions.append(.forwardKept)  // it speaks for us, a 503 too
         case _ where isCancelled && (best.isOwn || best.isOfGateway): actions.append(.respond(status: 487))
         case _ where !isInvite && best.status == 408: actions.append(.abandon)
         case true: actions.append(.respond(status: best.status == 503 ? 500 : best.status))
@@ -298,42 +324,6 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
         case false where best.status == 503: actions.append(.respond(status: 500))
         case false: actions.append(.forwardKept)
         }
-    }
-
-    private mutating func late(_ status: Int, _ target: Int, _ actions: inout [Action]) {
-        if status < 200 {
-            cancelTarget(target, &actions)
-        } else if status < 300, isInvite {
-            if !isEnded, isTrying, target != current { supersede(&actions) }
-            if !isEnded { actions.append(.ended(target: target, .answered)) }
-            isEnded = true
-            actions.append(.forward(target: target))
-        } else if status >= 300, !isEnded, !isOurCancel(status, target) {
-            consider(status, target, &actions)
-            guard status >= 600 else { return }
-            isDeclined = true  // §16.7 step 5: no further target, and the one that is tried is cancelled
-            if hasProvisional { cancelTarget(current, &actions) }
-        }
-    }
-
-    /// The one that is tried now is not wanted any more.
-    private mutating func supersede(_ actions: inout [Action]) {
-        leave(&actions)
-        end(.superseded, &actions)
-    }
-
-    /// Nothing more is wanted of the target that is tried now, but a late 2xx.
-    private mutating func leave(_ actions: inout [Action]) {
-        if hasProvisional {
-            cancelTarget(current, &actions)
-        } else if isInvite {
-            actions.append(.giveUp(target: current))
-        }
-    }
-
-    /// True for a 487 to a CANCEL that nobody but us asked for: it says nothing that the caller should hear.
-    private func isOurCancel(_ status: Int, _ target: Int) -> Bool {
-        status == 487 && !isCancelled && target < 64 && cancelled & 1 << UInt64(target) != 0
     }
 
     // MARK: time
@@ -365,13 +355,13 @@ package struct ResponseContext: Sendable, BitwiseCopyable {
         actions.append(.arm(at: next))
     }
 
-    private mutating func cancelTarget(_ target: Int, _ actions: inout [Action]) {
+    mutating func cancelTarget(_ target: Int, _ actions: inout [Action]) {
         guard isInvite, target < 64, cancelled & 1 << UInt64(target) == 0 else { return }
         cancelled |= 1 << UInt64(target)
         actions.append(.cancel(target: target))
     }
 
-    private mutating func observe(_ observation: Observation, _ actions: inout [Action]) {
+    mutating func observe(_ observation: Observation, _ actions: inout [Action]) {
         hasObserved = true
         actions.append(.observe(target: current, observation))
     }

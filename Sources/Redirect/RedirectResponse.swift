@@ -38,7 +38,8 @@ package enum RedirectResponse {
         }
     }
 
-    /// Appends one Contact field a target, in order, with `q` falling from 1.
+    /// Appends one Contact field a target, in order, with `q` falling from 1 and the parameters that the set keeps
+    /// (`ContactParameters`).
     package static func writeContacts(
         _ set: TargetSet, without own: Positions, for request: Message, in datagram: Span<UInt8>,
         into output: inout OutputBuffer
@@ -52,6 +53,13 @@ package enum RedirectResponse {
             writeURI(target, set, user: user, in: datagram, into: &output)
             output.append(">;q=")
             QValue(thousandths: UInt16(clamping: 1000 - rank * 1000 / count)).write(into: &output)
+            output.append(set.text[target.parameters])
+            if rank == 0, let bound = set.giveUpAfterMilliseconds, !target.parameters.isEmpty {
+                output.append(";")
+                output.append(ContactParameters.giveUpAfter)
+                output.append("=")
+                output.append(decimal: Int64(bound))
+            }
             output.append("\r\n")
             rank += 1
         }

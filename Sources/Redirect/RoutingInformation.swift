@@ -5,7 +5,8 @@ package import Time
 
 // How this room works. `RoutingInformation.find` is the redirect server proper: one request and one snapshot give an
 // ordered target list or a failure. The proxy calls it as a function; the redirect role sends its answer as a response,
-// which `RedirectResponse` writes. No transactions, no state.
+// which `RedirectResponse` writes and `FollowedContacts` reads, where a proxy asks from elsewhere. No transactions, no
+// state.
 
 /// The answer to one call: an ordered target list, or a failure and its cause.
 package enum RoutingInformation: Equatable, Sendable {
@@ -29,7 +30,8 @@ package enum RoutingInformation: Equatable, Sendable {
             (self.status, reasonPhrase, retryAfterSeconds, cause) = (status, "", nil, nil)
         }
 
-        fileprivate init(_ cause: RoutingFailure, at now: Instant) {
+        /// The failure of a call that gets no target.
+        package init(_ cause: RoutingFailure, at now: Instant) {
             (status, retryAfterSeconds, self.cause) = (cause.status, cause.retryAfterSeconds(at: now), cause)
             if case .rejected(_, let reason) = cause { reasonPhrase = reason } else { reasonPhrase = "" }
         }

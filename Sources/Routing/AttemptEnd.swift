@@ -22,6 +22,8 @@ package enum AttemptEnd: UInt8, Equatable, Sendable, BitwiseCopyable, CaseIterab
     case cancelled
     /// Another target answered or declined the call.
     case superseded
+    /// A redirect server said where the call goes.
+    case redirected
 
     /// The word for it in call records and metrics.
     package var name: String {
@@ -37,6 +39,7 @@ package enum AttemptEnd: UInt8, Equatable, Sendable, BitwiseCopyable, CaseIterab
         case .gaveUp: "gave-up"
         case .cancelled: "cancelled"
         case .superseded: "superseded"
+        case .redirected: "redirected"
         }
     }
 }

@@ -19,7 +19,7 @@ package struct CallRecord: Sendable, BitwiseCopyable {
         /// The caller was given targets.
         case redirected
         case unknownPeer, peerFull, overload, noRoute, incompleteNumber, rejected, emptyRoutingList
-        case everyGatewayOut, everyGatewayFull, everyGatewayLocked
+        case everyGatewayOut, everyGatewayFull, everyGatewayLocked, everyRedirectServerOut
         /// The request itself could not be routed or passed on: a loop, no hops left, a scheme nobody knows.
         case unacceptable
 
@@ -34,6 +34,7 @@ package struct CallRecord: Sendable, BitwiseCopyable {
             case .everyGatewayOut: self = .everyGatewayOut
             case .everyGatewayFull: self = .everyGatewayFull
             case .everyGatewayLocked: self = .everyGatewayLocked
+            case .everyRedirectServerOut: self = .everyRedirectServerOut
             }
         }
 
@@ -56,6 +57,7 @@ package struct CallRecord: Sendable, BitwiseCopyable {
             case .everyGatewayOut: "every-gateway-out"
             case .everyGatewayFull: "every-gateway-full"
             case .everyGatewayLocked: "every-gateway-locked"
+            case .everyRedirectServerOut: "every-redirect-server-out"
             case .unacceptable: "unacceptable"
             }
         }
@@ -137,8 +139,16 @@ package struct CallRecord: Sendable, BitwiseCopyable {
     package var result = Result.searching
     /// The status code that the caller was sent; 0: none yet.
     package var status: UInt16 = 0
-    /// True when that came from a gateway.
+    /// True when that came from a gateway or, as the next says, from a redirect server.
     package var isForwarded = false
+    /// True when that came from a remote redirect server.
+    package var isOfRedirectServer = false
+    /// The remote redirect server that was asked last; nil: it was routed here.
+    package private(set) var redirectServer: GatewaySlot?
+    /// How many remote redirect servers were asked.
+    package private(set) var inquiryCount: UInt8 = 0
+    /// When one of them had named targets, ms; nil: none did.
+    package var routedAt: UInt32?
     /// When the search ended, ms from when the call was received.
     package var endedAt: UInt32 = 0
     /// How many copies of the request came while it was searching.
@@ -166,6 +176,12 @@ package struct CallRecord: Sendable, BitwiseCopyable {
 
     /// When the copies came that are kept, ms.
     package var copyTimes: [UInt32] { (0..<min(Int(copyCount), Self.copyLimitCount)).map { copies[$0] } }
+
+    /// Notes that a remote redirect server is asked.
+    package mutating func noteInquiry(of server: GatewaySlot) {
+        redirectServer = server
+        inquiryCount = inquiryCount == .max ? .max : inquiryCount + 1
+    }
 
     /// Notes an attempt and returns its number; nil when it is one too many to be kept.
     package mutating func begin(_ attempt: Attempt) -> UInt8? {

@@ -50,6 +50,12 @@ package struct CauseSet: Equatable, Sendable, BitwiseCopyable {
         return flags & 1 << UInt8(truncatingIfNeeded: status / 100) != 0 || holds(UInt16(truncatingIfNeeded: status))
     }
 
+    /// True when any final response of a class is one, 3...6.
+    func holds(class number: Int) -> Bool { flags & 1 << UInt8(truncatingIfNeeded: number) != 0 }
+
+    /// The single statuses, in the order in which they were put in.
+    var singleStatuses: [UInt16] { (0..<Int(statusCount)).map { statuses[$0] } }
+
     private func holds(_ status: UInt16) -> Bool {
         for index in 0..<Int(statusCount) where statuses[index] == status { return true }
         return false

@@ -60,6 +60,8 @@ struct CompiledGroup: Sendable {
     let attemptLimit: Int
     let failoverCauses: CauseSet
     let failsOverAfterRinging: Bool
+    /// Where in `groupText` its Contact parameters lie.
+    let parameters: Range<Int>
 }
 
 /// What selection needs of a member and its gateway, in one place: nothing to look up elsewhere.
@@ -80,6 +82,8 @@ struct CompiledMember: Sendable, BitwiseCopyable {
     /// Where in the text its digits to prepend begin, behind them the end of its Request-URI, and where that ends.
     let textStart: UInt32
     let textEnd: UInt32
+    /// Bytes behind that: the Contact parameters of its gateway.
+    let parameterCount: UInt32
 }
 
 /// Everything but plans, routes and peers. Gateways are changed one by one; groups, members, entries and lists are
@@ -93,6 +97,8 @@ struct CompiledTables: Sendable {
     var lists: [CompiledList?] = []  // by list number
     var listIDs: [String] = []
     var text: [UInt8] = []
+    /// The Contact parameters of the groups, one behind the other.
+    var groupText: [UInt8] = []
     /// How many gateways have the address.
     var gatewayAddresses: [IPAddress: Int] = [:]
     /// True when a group goes by the caller.

@@ -7,10 +7,12 @@ package import Time
 /// A change is one compare-and-swap of the status word, so that of all threads that see a gateway fail exactly one
 /// makes the change and gets the `StatusTransition` to pass on. A row is never moved or freed while the table lives.
 package final class GatewayInformationTable: Sendable {
-    /// How many gateways one process can hold.
-    package static let slotLimitCount = 1 << 16
+    /// How many gateways one process can hold, besides those that remote redirect servers name.
+    package static let slotLimitCount = rowCount - remoteLimitCount
+    static let rowCount = 1 << 16
 
     let rows = TableRows()
+    let remotes = RemoteGateways()
     let isStatusHeld = Atomic(false)
     /// Those that were found dead last.
     package let fallen = FallenGateways()
@@ -78,6 +80,11 @@ package final class GatewayInformationTable: Sendable {
             lastProbeMicroseconds: UInt32(truncatingIfNeeded: probe),
             probeFailures: row.pointee.probeFailures.load(ordering: .relaxed),
             liveCalls: liveCalls(slot))
+    }
+
+    /// Failures since the last answer.
+    package func consecutiveFailures(of slot: GatewaySlot) -> UInt32 {
+        rows[slot.index].pointee.consecutiveFailures.load(ordering: .relaxed)
     }
 
     /// How long half of its first responses took at most, and 95 of a hundred: of the last thousand or so, each within

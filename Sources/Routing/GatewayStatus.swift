@@ -2,7 +2,7 @@ package import Time
 
 /// The row of a gateway in the gateway information table. A gateway keeps it as long as it lives and its URI stays.
 package struct GatewaySlot: Hashable, Sendable, BitwiseCopyable {
-    /// 0..<`GatewayInformationTable.slotLimitCount`.
+    /// 0..<`GatewayInformationTable.slotLimitCount`, and behind those the rows of remote gateways.
     package let index: UInt16
     /// Tells successive gateways in one row apart, so that a call under way can't blame its gateway's successor.
     package let generation: UInt8
@@ -150,8 +150,8 @@ package struct StatusTransition: Sendable, BitwiseCopyable {
 /// Up to 80 bytes of received text, without a reference: what is longer is cut and ends in `~`.
 package struct ShortText: Sendable, BitwiseCopyable {
     private static let limitBytes = 80
-    private var bytes = InlineArray<80, UInt8>(repeating: 0)
-    private var count: UInt8 = 0
+    fileprivate var bytes = InlineArray<80, UInt8>(repeating: 0)
+    fileprivate var count: UInt8 = 0
 
     /// The empty text.
     package init() {}
@@ -169,8 +169,19 @@ package struct ShortText: Sendable, BitwiseCopyable {
         if range.count > Self.limitBytes { bytes[Self.limitBytes - 1] = UInt8(ascii: "~") }
     }
 
+    /// The text, cut as a datagram's would be.
+    package init(_ text: String) {
+        let text = Array(text.utf8)
+        self.init(text.span, 0..<text.count)
+    }
+
     /// True for the empty text.
     package var isEmpty: Bool { count == 0 }
+
+    /// Calls `body` with each byte.
+    func forEachByte(_ body: (UInt8) -> Void) {
+        for index in 0..<Int(count) { body(bytes[index]) }
+    }
 
     /// The text; bytes that are not UTF-8 are replaced.
     package var string: String { withBytes { String(decoding: $0, as: UTF8.self) } }
@@ -180,5 +191,14 @@ package struct ShortText: Sendable, BitwiseCopyable {
         withUnsafeBytes(of: bytes) { all in
             all.withMemoryRebound(to: UInt8.self) { body(UnsafeBufferPointer(rebasing: $0.prefix(Int(count)))) }
         }
+    }
+}
+
+extension ShortText: Equatable {
+    /// True when both are the same, byte by byte.
+    package static func == (left: ShortText, right: ShortText) -> Bool {
+        guard left.count == right.count else { return false }
+        for index in 0..<Int(left.count) where left.bytes[index] != right.bytes[index] { return false }
+        return true
     }
 }

@@ -26,6 +26,9 @@ package enum RoutingFailure: Equatable, Sendable {
     case everyGatewayFull(until: Instant?)
     /// Every gateway of the list is locked or shutting down.
     case everyGatewayLocked
+    /// Nobody can be asked for routing information: every remote redirect server is out-of-service, until this time at
+    /// least where one is known.
+    case everyRedirectServerOut(until: Instant?)
 
     /// The status code of the answer (API section 10): the look-up and both roles say the same.
     package var status: Int {
@@ -34,7 +37,7 @@ package enum RoutingFailure: Equatable, Sendable {
         case .noRoute: 404
         case .incompleteNumber: 484
         case .rejected(let status, _): status
-        case .emptyRoutingList, .everyGatewayOut, .everyGatewayFull, .everyGatewayLocked: 503
+        case .emptyRoutingList, .everyGatewayOut, .everyGatewayFull, .everyGatewayLocked, .everyRedirectServerOut: 503
         }
     }
 
@@ -49,6 +52,7 @@ package enum RoutingFailure: Equatable, Sendable {
         case .everyGatewayOut: "every-gateway-out"
         case .everyGatewayFull: "every-gateway-full"
         case .everyGatewayLocked: "every-gateway-locked"
+        case .everyRedirectServerOut: "every-redirect-server-out"
         }
     }
 
@@ -63,16 +67,17 @@ package enum RoutingFailure: Equatable, Sendable {
         case .everyGatewayOut: "every gateway is out-of-service"
         case .everyGatewayFull: "every gateway is at its limit or out-of-service"
         case .everyGatewayLocked: "every gateway is locked or shutting down"
+        case .everyRedirectServerOut: "every redirect server is out-of-service"
         }
     }
 
     /// Seconds until it is worth another try, rounded up, at least 1; nil where nothing is known.
     package func retryAfterSeconds(at now: Instant) -> Int64? {
         switch self {
-        case .everyGatewayOut(let until?), .everyGatewayFull(let until?):
+        case .everyGatewayOut(let until?), .everyGatewayFull(let until?), .everyRedirectServerOut(let until?):
             max(1, ((until - now).milliseconds + 999) / 1000)
         case .unknownPeer, .noRoute, .incompleteNumber, .rejected, .emptyRoutingList, .everyGatewayOut,
-            .everyGatewayFull, .everyGatewayLocked:
+            .everyGatewayFull, .everyGatewayLocked, .everyRedirectServerOut:
             nil
         }
     }

@@ -10,8 +10,10 @@ package struct RoutingSettings: Equatable, Sendable {
 
     /// Whether dialogs come through the proxy.
     package var isRecordRouting = true
-    /// SIP URIs of remote redirect servers, tried in turn; empty: the co-located one.
-    package var redirectServers: [String] = []
+    /// Remote redirect servers, tried in turn; empty: the co-located one.
+    package var redirectServers: [RedirectServer] = []
+    /// How gateways are tried of which a remote redirect server says nothing, and that server itself.
+    package var remoteDefaults = RemoteTarget.Rules()
     /// What becomes of status changes while the fault is more likely our own network's.
     package var whenNetworkSuspected = WhenNetworkSuspected.hold
     /// Whether calls that wait for a first response from a gateway that others find dead move on at once.

@@ -16,6 +16,8 @@ package final class RoutingSnapshot: Sendable {
     /// What calls follow besides.
     package let settings: RoutingSettings
 
+    /// The remote redirect servers as calls ask them, in the order of the settings; none: the co-located one.
+    let redirectServers: TargetSet
     let plans: [CompiledPlan]
     let routes: PageDirectory<CompiledRoute>
     let reasons: [String]  // by number
@@ -23,13 +25,19 @@ package final class RoutingSnapshot: Sendable {
     let tables: CompiledTables
 
     init(
-        revision: Revision, settings: RoutingSettings, plans: [CompiledPlan], routes: PageDirectory<CompiledRoute>,
-        reasons: [String], peers: CompiledPeers, tables: CompiledTables, routeNumberCount: Int
+        revision: Revision, settings: RoutingSettings, redirectServers: TargetSet, plans: [CompiledPlan],
+        routes: PageDirectory<CompiledRoute>, reasons: [String], peers: CompiledPeers,
+        tables: CompiledTables, routeNumberCount: Int
     ) {
         (self.revision, self.settings, self.plans, self.routes) = (revision, settings, plans, routes)
         (self.reasons, self.peers, self.tables) = (reasons, peers, tables)
+        self.redirectServers = redirectServers
+        isApart = !redirectServers.targets.isEmpty
         self.routeNumberCount = routeNumberCount
     }
+
+    /// True when calls are routed by redirect servers elsewhere.
+    package let isApart: Bool
 
     /// Whose calls come from this address: the ingress peer of the longest network that holds it (API section 3). Nil:
     /// nobody who may call.
@@ -106,6 +114,8 @@ package struct SnapshotGateway: Sendable {
     let text: Range<Int>
     /// How many bytes of that text are digits to prepend.
     let prependCount: Int
+    /// How many bytes behind that text are its Contact parameters.
+    let parameterCount: Int
 
     /// Its name.
     package var id: String { gateway.id }

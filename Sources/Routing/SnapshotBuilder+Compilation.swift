@@ -17,8 +17,9 @@ extension SnapshotBuilder {
         compiledReasons = reasons
         let compiledPlans = ids.compactMap { id in plans[id].map { CompiledPlan(id: id, routes: $0) } }
         return RoutingSnapshot(
-            revision: revision, settings: settings, plans: compiledPlans, routes: routes, reasons: reasons,
-            peers: peers, tables: tables, routeNumberCount: routeNumbers.numberCount)
+            revision: revision, settings: settings, redirectServers: redirectServers, plans: compiledPlans,
+            routes: routes, reasons: reasons, peers: peers, tables: tables,
+            routeNumberCount: routeNumbers.numberCount)
     }
 
     /// The plans by number, and all peers with their networks.
@@ -54,10 +55,13 @@ extension SnapshotBuilder {
         }
         let prependCount = tables.text.count - start
         tables.text += gateway.requestURISuffix.utf8
+        let end = tables.text.count
+        tables.text += ContactParameters.text(of: gateway).utf8
         tables.gateways.set(
             slot.index,
             to: SnapshotGateway(
-                slot: slot, gateway: gateway, text: start..<tables.text.count, prependCount: prependCount))
+                slot: slot, gateway: gateway, text: start..<end, prependCount: prependCount,
+                parameterCount: tables.text.count - end))
         tables.gatewayAddresses[gateway.address.address, default: 0] += 1
         if isMember(gateway.id) { areGroupsStale = true }
     }
@@ -65,7 +69,7 @@ extension SnapshotBuilder {
     /// Takes the row's gateway out of the tables.
     mutating func hide(_ slot: GatewaySlot) {
         guard let old = tables.gateways[Int(slot.index)] else { return }
-        wastedTextBytes += old.text.count
+        wastedTextBytes += old.text.count + old.parameterCount
         let others = (tables.gatewayAddresses[old.address.address] ?? 1) - 1
         tables.gatewayAddresses[old.address.address] = others > 0 ? others : nil
         tables.gateways.set(slot.index, to: nil)
@@ -83,6 +87,7 @@ extension SnapshotBuilder {
 
     private mutating func compileGroups() {
         (tables.groups, tables.groupIDs, tables.members, tables.entries) = ([], [], [], [])
+        tables.groupText = []
         tables.isCallerHashed = false
         var groupIndices: [String: Int] = [:]
         for (id, group) in groups {
@@ -98,12 +103,15 @@ extension SnapshotBuilder {
             }
             let policy = CompiledGroup.Policy(group.policy)
             if policy == .hashCaller { tables.isCallerHashed = true }
+            let textStart = tables.groupText.count
+            tables.groupText += ContactParameters.text(of: group).utf8
             tables.groupIDs.append(id)
             tables.groups.append(
                 CompiledGroup(
                     number: groupNumbers[id] ?? 0, members: first..<tables.members.count,
                     fingerprint: fingerprint.value, policy: policy, attemptLimit: group.attemptLimit ?? .max,
-                    failoverCauses: group.failoverCauses, failsOverAfterRinging: group.failsOverAfterRinging))
+                    failoverCauses: group.failoverCauses, failsOverAfterRinging: group.failsOverAfterRinging,
+                    parameters: textStart..<tables.groupText.count))
         }
         compileLists(groupIndices)
     }
@@ -138,7 +146,8 @@ extension CompiledMember {
             timing: gateway.timing, outOfServiceCauses: gateway.outOfServiceCauses,
             rewriting: TargetSet.Rewriting(gateway.rewriting, prependCount: compiled.prependCount),
             textStart: UInt32(truncatingIfNeeded: compiled.text.lowerBound),
-            textEnd: UInt32(truncatingIfNeeded: compiled.text.upperBound))
+            textEnd: UInt32(truncatingIfNeeded: compiled.text.upperBound),
+            parameterCount: UInt32(truncatingIfNeeded: compiled.parameterCount))
     }
 }
 

@@ -18,6 +18,7 @@ package struct SnapshotBuilder: Sendable {
 
     /// What calls follow besides.
     package private(set) var settings = RoutingSettings()
+    private(set) var redirectServers = TargetSet()
 
     var plans: [String: PrefixTable] = [RoutingPlan.defaultID: PrefixTable()]
     var routeNumbers = RouteNumbers()
@@ -121,8 +122,15 @@ package struct SnapshotBuilder: Sendable {
         areGroupsStale = true
     }
 
-    /// Puts the settings in.
-    package mutating func put(_ settings: RoutingSettings) { self.settings = settings }
+    /// Puts the settings in. Each redirect server has a row of the table by its URI and address, as long as the
+    /// process lives.
+    package mutating func put(_ settings: RoutingSettings, in table: GatewayInformationTable) {
+        self.settings = settings
+        redirectServers.removeAll()
+        for server in settings.redirectServers {
+            redirectServers.append(server, timing: settings.remoteDefaults.timing, in: table)
+        }
+    }
 
     /// Puts the peer in or replaces it. A new one gets a row of the peer table of its own.
     ///

@@ -89,7 +89,7 @@ struct TableRow: ~Copyable {
 /// The rows at addresses that stay, in parts of 256 that are made when the first of them is opened.
 struct TableRows: ~Copyable, @unchecked Sendable {
     private static let partRows = 256
-    private static let partCount = GatewayInformationTable.slotLimitCount / partRows
+    private static let partCount = GatewayInformationTable.rowCount / partRows
 
     private let parts: UnsafeMutablePointer<Atomic<UnsafeMutablePointer<TableRow>?>>
     /// What every row reads like before it is opened.
@@ -123,15 +123,18 @@ struct TableRows: ~Copyable, @unchecked Sendable {
 
     /// The row, with memory of its own from now on.
     func opened(_ index: UInt16) -> UnsafePointer<TableRow> {
-        let part = Int(index) / Self.partRows
-        if parts[part].load(ordering: .acquiring) == nil {
-            let made = Self.makePart()
-            let (isMine, _) = parts[part].compareExchange(
-                expected: nil, desired: made, ordering: .acquiringAndReleasing)
-            if !isMine { Self.free(made) }
-        }
+        makePart(of: index)
         _ = highest.max(Int(index) + 1, ordering: .acquiringAndReleasing)
         return self[index]
+    }
+
+    /// Sees to it that the row has memory of its own. Any thread.
+    func makePart(of index: UInt16) {
+        let part = Int(index) / Self.partRows
+        guard parts[part].load(ordering: .acquiring) == nil else { return }
+        let made = Self.makePart()
+        let (isMine, _) = parts[part].compareExchange(expected: nil, desired: made, ordering: .acquiringAndReleasing)
+        if !isMine { Self.free(made) }
     }
 
     /// In cache lines of their own, so that two gateways' calls do not disturb each other.

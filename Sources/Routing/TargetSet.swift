@@ -22,13 +22,18 @@ package struct TargetSet: Sendable {
         package let limits: CallLimits
         /// Whether the gateway is out-of-service still and this call may be the one that tries it: to be claimed at the
         /// attempt.
-        package let isTrial: Bool
+        package internal(set) var isTrial: Bool
         let rewriting: Rewriting
-        let textStart: UInt32
-        let textEnd: UInt32
+        var textStart: UInt32
+        var textEnd: UInt32
+        /// Bytes behind its text that say how it is tried, for a proxy elsewhere.
+        var parameterCount: UInt32 = 0
 
         /// Where in `TargetSet.text` its digits to prepend and the end of its Request-URI lie: what `TargetURI` wants.
         package var text: Range<Int> { Int(textStart)..<Int(textEnd) }
+        /// Where in `TargetSet.text` the Contact parameters lie that say how it is tried (`ContactParameters`); empty
+        /// unless the set was asked to keep them.
+        package var parameters: Range<Int> { Int(textEnd)..<Int(textEnd) + Int(parameterCount) }
     }
 
     /// What one gateway wants done to the dialled number, without its digits.
@@ -37,6 +42,8 @@ package struct TargetSet: Sendable {
         /// Bytes of the digits to prepend, with a `#` as three.
         let prependCount: UInt8
         let plus: NumberRewriting.Plus
+        /// The text is the whole URI, and no user part is put into it.
+        var isWhole = false
 
         init(_ rewriting: NumberRewriting, prependCount: Int) {
             stripDigits = rewriting.stripDigits
@@ -44,23 +51,34 @@ package struct TargetSet: Sendable {
             plus = rewriting.plus
         }
 
+        /// A URI that somebody else has made.
+        static var whole: Rewriting {
+            var rewriting = Rewriting(NumberRewriting(), prependCount: 0)
+            rewriting.isWhole = true
+            return rewriting
+        }
+
         var isIdentity: Bool { stripDigits == 0 && prependCount == 0 && plus == .keep }
     }
 
     /// In the order in which they are tried.
-    package private(set) var targets: [Target] = []
+    package internal(set) var targets: [Target] = []
     /// What the Request-URIs are made of besides the user part: `@192.0.2.10:5060`.
-    package private(set) var text: [UInt8] = []
+    package internal(set) var text: [UInt8] = []
     /// The status changes that the selection made: gateways whose time value was reached.
     package private(set) var recovered: [StatusTransition] = []
     /// How long the whole search may take, ms; nil: no bound.
     package internal(set) var giveUpAfterMilliseconds: UInt32?
+    private var keepsParameters = false
 
     /// An empty set.
     package init() {}
 
     /// Forgets everything and keeps the memory.
-    package mutating func removeAll() {
+    ///
+    /// - Parameter keepingParameters: whether what is selected from now on comes with its Contact parameters.
+    package mutating func removeAll(keepingParameters: Bool = false) {
+        keepsParameters = keepingParameters
         targets.removeAll(keepingCapacity: true)
         text.removeAll(keepingCapacity: true)
         recovered.removeAll(keepingCapacity: true)
@@ -81,17 +99,27 @@ package struct TargetSet: Sendable {
     }
 
     mutating func append(
-        _ member: CompiledMember, of group: CompiledGroup, isTrial: Bool, text snapshotText: [UInt8]
+        _ member: CompiledMember, of group: CompiledGroup, isTrial: Bool, in tables: CompiledTables
     ) {
         let start = UInt32(truncatingIfNeeded: text.count)
-        text += snapshotText[Int(member.textStart)..<Int(member.textEnd)]
+        text += tables.text[Int(member.textStart)..<Int(member.textEnd)]
+        let end = UInt32(truncatingIfNeeded: text.count)
+        if keepsParameters {
+            text += tables.text[Int(member.textEnd)..<Int(member.textEnd) + Int(member.parameterCount)]
+            text += tables.groupText[group.parameters]
+        }
         targets.append(
             Target(
                 slot: member.slot, address: member.address, timing: member.timing,
                 failoverCauses: group.failoverCauses, failsOverAfterRinging: group.failsOverAfterRinging,
                 outOfServiceCauses: member.outOfServiceCauses, recovery: member.recovery, limits: member.limits,
-                isTrial: isTrial, rewriting: member.rewriting, textStart: start,
-                textEnd: UInt32(truncatingIfNeeded: text.count)))
+                isTrial: isTrial, rewriting: member.rewriting, textStart: start, textEnd: end,
+                parameterCount: UInt32(truncatingIfNeeded: text.count) - end))
+    }
+
+    /// Takes out the trials that are not to be had.
+    package mutating func keepTrials(where mayTry: (Target) -> Bool) {
+        targets.removeAll { $0.isTrial && !mayTry($0) }
     }
 
     func contains(_ slot: GatewaySlot) -> Bool { targets.contains { $0.slot == slot } }

@@ -21,6 +21,10 @@ package struct TargetURI {
     /// Gives the URI piece by piece to `write`. Without a user part there is no `@` (RFC 3261 section 25.1).
     @inline(__always)
     package func write(user: Span<UInt8>?, _ write: (Span<UInt8>) -> Void) {
+        if rewriting.isWhole {
+            write(text.span)
+            return
+        }
         Self.give("sip:", write)
         let suffix = text.dropFirst(Int(rewriting.prependCount))
         guard let user else {

@@ -241,7 +241,7 @@ struct Walk {
     ) {
         set.append(
             snapshot.tables.members[place.member], of: snapshot.tables.groups[place.group], isTrial: isTrial,
-            text: snapshot.tables.text)
+            in: snapshot.tables)
         reasons.took(place, isSuspect: isSuspect, in: snapshot)
     }
 }

@@ -125,14 +125,19 @@ struct ContextRecord: BitwiseCopyable {
     var machine: ResponseContext
     let server: ServerRecord.Handle
     let isInvite: Bool
+    /// So many of the targets are redirect servers elsewhere, which are asked for the others.
+    let serverCount: Int
     /// A bit for each target that was selected though its gateway was out-of-service.
-    let triedThoughOut: UInt64
+    var triedThoughOut: UInt64
     /// The request as it came, for as long as something may have to be written from it.
     var original: ByteStore.Block
     /// Its Call-ID.
     let callID: ByteRange
+    /// Its Request-URI.
+    let requestURI: ByteRange
     let source: TransportAddress
-    /// Copied out of the snapshot; empty for a request within a dialog.
+    /// Copied out of the snapshot or, behind redirect servers, out of what they answered; empty for a request within a
+    /// dialog.
     var targets: StoredTargets
     /// Where a request within a dialog goes.
     let dialogDestination: TransportAddress?

@@ -35,6 +35,8 @@ package struct SignallingActions: ~Copyable, Sendable {
     package var timers: [ArmedTimer] = []
     /// Status changes for the network manager; each is in the table already.
     package var transitions: [StatusTransition] = []
+    /// What attempts showed of gateways that are provisioned elsewhere.
+    package var sightings: [GatewaySighting] = []
     /// What came of probes that were asked for by `SignallingCore.probeNow`.
     package var probeAnswers: [ProbeAnswer] = []
     /// Calls whose search has ended.
@@ -72,6 +74,7 @@ package struct SignallingActions: ~Copyable, Sendable {
         datagrams.removeAll(keepingCapacity: true)
         timers.removeAll(keepingCapacity: true)
         transitions.removeAll(keepingCapacity: true)
+        sightings.removeAll(keepingCapacity: true)
         probeAnswers.removeAll(keepingCapacity: true)
         notices.removeAll(keepingCapacity: true)
         records.removeAll(keepingCapacity: true)

@@ -110,6 +110,7 @@ extension SignallingCore {
         if contexts[handle].answer == 0 { contexts[handle].answer = status }
         guard let record = contexts[handle].record else { return }
         (records[record].status, records[record].isForwarded) = (UInt16(clamping: status), isForwarded)
+        records[record].isOfRedirectServer = isForwarded && contexts[handle].machine.isAsking
     }
 
     /// The search is over: its record is handed on.

@@ -49,7 +49,10 @@ extension SignallingCore {
         }
         retryAfterSeconds = response.status >= 300 ? retryAfter(of: response, datagram) : nil
         recordResponse(handle, response.status, arrival.now)
-        if clients[handle].isWaiting, case .attempt = clients[handle].purpose {
+        readContacts(of: response, datagram, for: handle, arrival.now)
+        if clients[handle].isWaiting, case .attempt(let context, let target) = clients[handle].purpose,
+            contexts.contains(context), target >= contexts[context].serverCount
+        {
             counters.countFirstResponse(after: arrival.now - clients[handle].begun)
         } else if let gateway = clients[handle].claim.gateway {
             table.clearSuspicion(gateway)
@@ -102,9 +105,13 @@ extension SignallingCore {
         clients[handle].previousAttempt = contexts[context].lastAttempt
         contexts[context].lastAttempt = handle
         contexts[context].liveClientCount += 1
-        recordAttempt(handle, of: context, now)
-        if record != nil { counters.attempts &+= 1 }
-        if let reason = contexts[context].lastEnd { counters.countFailover(reason) }
+        if target < contexts[context].serverCount {
+            noteInquiry(of: context, claim.gateway)
+        } else {
+            recordAttempt(handle, of: context, now)
+            if record != nil { counters.attempts &+= 1 }
+            if let reason = contexts[context].lastEnd { counters.countFailover(reason) }
+        }
         let isReachable = egress != nil
         drive(
             handle, invite: isReachable ? .start : .transportFailure,

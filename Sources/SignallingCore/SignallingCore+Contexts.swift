@@ -32,6 +32,7 @@ extension SignallingCore {
         swap(&set, &targetSet)
         defer { swap(&set, &targetSet) }
         var destination: TransportAddress?
+        let isApart = snapshot.withSnapshot { $0.isApart }
         if request.toTag != nil, request.has(.route) {
             guard routes.isAuthentic, let nextHop = routes.nextHop else {
                 // §16.9 would have it 503, which would go upstream as 500 (§16.7 step 6): we ourselves are well.
@@ -44,7 +45,10 @@ extension SignallingCore {
         } else {
             // A peer that keeps no route set sends what is within a dialog to us by its number, as it did the INVITE:
             // §16.5 knows no tags.
-            let information = route(request, datagram, arrival, snapshot, &set, &actions)
+            let information =
+                isApart
+                ? selectRedirectServers(arrival.now, snapshot, &set)
+                : route(request, datagram, arrival, snapshot, &set, &actions)
             if case .failure(let failure) = information {
                 endCall(of: peer)
                 let result = failure.cause.map { CallRecord.Result($0) } ?? .unacceptable
@@ -66,7 +70,8 @@ extension SignallingCore {
         let withholdsIdentity = withholdsIdentity(
             of: request, datagram, from: arrival.source.address, to: destination?.address, snapshot)
         let context = makeContext(
-            request, datagram, server, arrival, set, destination, passed, withholdsIdentity: withholdsIdentity)
+            request, datagram, server, arrival, set, destination, passed, isAsking: isApart && destination == nil,
+            withholdsIdentity: withholdsIdentity)
         servers[server].context = context
         contexts[context].record = beginRecord(request, datagram, arrival)
         contexts[context].peer = peer
@@ -90,12 +95,14 @@ extension SignallingCore {
 
     private mutating func makeContext(
         _ request: Message, _ datagram: Span<UInt8>, _ server: ServerRecord.Handle, _ arrival: Arrival,
-        _ set: TargetSet, _ destination: TransportAddress?, _ routes: ForwardedRoutes, withholdsIdentity: Bool
+        _ set: TargetSet, _ destination: TransportAddress?, _ routes: ForwardedRoutes, isAsking: Bool,
+        withholdsIdentity: Bool
     ) -> ContextRecord.Handle {
         let isInvite = request.method == .invite
         let machine = ResponseContext(
             isInvite: isInvite, targetCount: max(1, set.targets.count),
-            giveUpAfter: set.giveUpAfterMilliseconds.map { .milliseconds(Int64($0)) }, tryingDelay: tryingDelay)
+            giveUpAfter: set.giveUpAfterMilliseconds.map { .milliseconds(Int64($0)) }, tryingDelay: tryingDelay,
+            isAsking: isAsking)
         searchingCount += 1
         // The requests that make a dialog (§16.6 step 4; RFC 6665 and RFC 3515 for the other two).
         let makesDialog = isInvite || request.method == .subscribe || request.method == .refer
@@ -105,9 +112,11 @@ extension SignallingCore {
         heldByteCount += datagram.count
         return contexts.take(
             ContextRecord(
-                machine: machine, server: server, isInvite: isInvite, triedThoughOut: targetsOut(of: set),
+                machine: machine, server: server, isInvite: isInvite, serverCount: isAsking ? set.targets.count : 0,
+                triedThoughOut: targetsOut(of: set),
                 original: datagram.withUnsafeBufferPointer { store.keep($0) }, callID: request.callID,
-                source: arrival.source, targets: store.keep(set, scratch: &responseBytes),
+                requestURI: request.requestURI, source: arrival.source,
+                targets: store.keep(set, scratch: &responseBytes),
                 dialogDestination: destination, routes: routes, withholdsIdentity: withholdsIdentity,
                 // A request within the dialog has our mark in its Route set already (§16.6 step 4 would add nothing).
                 recordRoute: destination == nil ? mark : nil, upstream: servers[server].destination,
@@ -131,6 +140,9 @@ extension SignallingCore {
                     countSkip(reason)
                     decide(handle, .skipped(target: target), now, &decisions)
                 }
+            } else if case .follow = decisions[index], contexts.contains(handle) {
+                let (count, giveUpAfter) = followContacts(handle, now)
+                decide(handle, .targets(count: count, giveUpAfter: giveUpAfter), now, &decisions)
             } else {
                 carryOut(decisions[index], handle, event, now, &actions)
             }
@@ -210,7 +222,7 @@ extension SignallingCore {
         // A target that can't be reached may end the search while its other decisions are carried out.
         guard contexts.contains(handle) else { return }
         switch action {
-        case .attempt: break  // `drive` sees to it
+        case .attempt, .follow: break  // `drive` sees to them
         case .cancel(let target):
             if let client = client(of: target, in: handle) { startCancel(client, now, &actions) }
         case .giveUp(let target):
@@ -254,14 +266,17 @@ extension SignallingCore {
     private mutating func end(
         _ target: Int, _ reason: AttemptEnd, _ handle: ContextRecord.Handle, _ now: Instant
     ) {
-        contexts[handle].lastEnd = reason
+        let isServer = target < contexts[handle].serverCount
+        if isServer { counters.countInquiry(reason) } else { contexts[handle].lastEnd = reason }
         guard let client = client(of: target, in: handle) else { return }
         changeRecord(of: client, now) { ($0.end, $0.endedAt) = (reason, $1) }
         switch reason {
         case .noResponse, .transportError, .gatewayFell:
             endCall(client)
             endTrial(client)
-        case .answered, .refused, .failureResponse, .noProgress, .noAnswer, .gaveUp, .cancelled, .superseded: break
+        case .answered, .refused, .failureResponse, .noProgress, .noAnswer, .gaveUp, .cancelled, .superseded,
+            .redirected:
+            break
         }
     }
 

@@ -54,7 +54,7 @@ extension SignallingCore {
             case .probe: return .skipped(.out)
             }
         }
-        if contexts[handle].isInvite {
+        if contexts[handle].isInvite, target >= contexts[handle].serverCount {
             guard table.beginCall(gateway.slot, limits: gateway.limits, now: now) else {
                 if claim.holdsTrial { table.endTrial(gateway.slot) }
                 return .skipped(.full)
@@ -76,8 +76,8 @@ extension SignallingCore {
         let status = table.status(of: gateway.slot)
         guard status.generation == gateway.slot.generation else { return .out }
         if !status.isUsable(at: now), !isTriedThoughOut(target, of: handle) { return .out }
-        // What was selected a moment ago was not locked.
-        guard target > 0, let pinned else { return nil }
+        // What was selected a moment ago was not locked, and of a remote one we do not know.
+        guard target > 0, let pinned, !gateway.slot.isRemote else { return nil }
         let state = pinned._withUnsafeGuaranteedRef { $0.gateway(in: gateway.slot)?.gateway.administrativeState }
         return state == .unlocked ? nil : .locked
     }
@@ -128,14 +128,18 @@ extension SignallingCore {
     /// No target could be had: 503 with the time at which the first gateway comes back (API section 10).
     mutating func refuse(_ handle: ContextRecord.Handle, _ now: Instant, _ actions: inout SignallingActions) {
         let targets = contexts[handle].targets
+        let (serverCount, isAsking) = (contexts[handle].serverCount, contexts[handle].machine.isAsking)
         var earliest: Instant?
-        for position in 0..<targets.count {
+        for position in (isAsking ? 0 : serverCount)..<max(targets.count, serverCount) {
             guard let gateway = targets[position], let until = table.status(of: gateway.slot).timeValue else {
                 continue
             }
             earliest = min(earliest ?? until, until)
         }
-        let failure: RoutingFailure = earliest.map { .everyGatewayOut(until: $0) } ?? .everyGatewayFull(until: nil)
+        let failure: RoutingFailure =
+            isAsking
+            ? .everyRedirectServerOut(until: earliest)
+            : earliest.map { .everyGatewayOut(until: $0) } ?? .everyGatewayFull(until: nil)
         counters.count(failure)
         if let record = contexts[handle].record { records[record].result = CallRecord.Result(failure) }
         noteAnswer(handle, 503, isForwarded: false)
@@ -149,16 +153,17 @@ extension SignallingCore {
     ) {
         // Within a dialog nobody is tried: whom it reaches was settled by the call.
         guard let gateway = contexts[handle].targets[target] else { return }
+        let isServer = target < contexts[handle].serverCount
         let client = client(of: target, in: handle)
         let outcome: AttemptOutcome
         var retryAfter: Duration?
         switch observation {
         case .answered: outcome = .answered
         case .noResponse:
-            counters.attemptsUnanswered &+= 1
+            if !isServer { counters.attemptsUnanswered &+= 1 }
             outcome = .noResponse
         case .transportError:
-            counters.attemptsUnreachable &+= 1
+            if !isServer { counters.attemptsUnreachable &+= 1 }
             outcome = .transportError
         case .failureResponse(let status):
             outcome = .failureResponse(status: status)
@@ -172,6 +177,9 @@ extension SignallingCore {
             callID: isPlain ? ShortText() : callID(of: handle))
         if let client { endTrial(client) }
         if let transition { actions.transitions.append(transition) }
+        if gateway.slot.isRemote, gateway.slot != .shared, !isServer {
+            see(gateway.slot, outcome, handle, now, &actions)
+        }
     }
 
     /// A call has no response of any kind yet, T1 after its gateway was tried: until the gateway answers, calls that

@@ -105,8 +105,9 @@ extension SignallingCore {
         swap(&set, &targetSet)
         defer { swap(&set, &targetSet) }
         let source = arrival.source.address
+        // No redirect server elsewhere can be asked where an ACK goes: it is never answered.
         guard !LoopMark.isPresent(in: request, datagram, from: source, key: settings.routeSecret),
-            snapshot.withSnapshot({ $0.plan(for: source) }) != nil,
+            snapshot.withSnapshot({ $0.plan(for: source) != nil && !$0.isApart }),
             route(request, datagram, arrival, snapshot, &set, &actions) == .targets, let first = set.targets.first,
             let egress = egress(to: first.address, preferring: arrival.listener)
         else { return false }
@@ -284,7 +285,11 @@ extension SignallingCore {
         var set = TargetSet()
         swap(&set, &targetSet)
         defer { swap(&set, &targetSet) }
-        let information = route(request, datagram, arrival, snapshot, &set, &actions)
+        var information = route(request, datagram, arrival, snapshot, keepingParameters: true, &set, &actions)
+        if information == .targets, !lendTrials(&set, arrival.now) {
+            counters.count(.everyGatewayOut(until: arrival.now))
+            information = .failure(.init(.everyGatewayOut(until: arrival.now), at: arrival.now))
+        }
         guard case .failure(let failure) = information else {
             let own = RedirectResponse.ownTargets(of: set, for: request, in: datagram, scratch: &responseBytes)
             guard let status = RedirectResponse.status(for: set, without: own) else {
@@ -310,11 +315,13 @@ extension SignallingCore {
     }
 
     /// The answer of the redirect server to this request, by the snapshot as it is now.
+    ///
+    /// - Parameter keepingParameters: whether the targets come with what a proxy elsewhere must know of them.
     mutating func route(
         _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
-        _ set: inout TargetSet, _ actions: inout SignallingActions
+        keepingParameters: Bool = false, _ set: inout TargetSet, _ actions: inout SignallingActions
     ) -> RoutingInformation {
-        set.removeAll()
+        set.removeAll(keepingParameters: keepingParameters)
         let information = snapshot.withSnapshot {
             RoutingInformation.find(
                 for: request, in: datagram, from: arrival.source.address, in: $0, status: table,

@@ -25,11 +25,17 @@ extension SignallingCore {
         of response: Message, _ datagram: Span<UInt8>, from source: IPAddress, by handle: ClientRecord.Handle,
         _ snapshot: borrowing PinnedSnapshot
     ) -> Bool {
-        guard response.has(.pAssertedIdentity), case .attempt(let context, _) = clients[handle].purpose,
+        guard response.has(.pAssertedIdentity), case .attempt(let context, let target) = clients[handle].purpose,
             contexts.contains(context)
         else { return false }
-        return withholdsIdentity(
-            of: response, datagram, from: source, to: contexts[context].source.address, snapshot)
+        let isRemote = contexts[context].targets[target]?.slot.isRemote ?? false
+        let caller = contexts[context].source.address
+        return snapshot.withSnapshot { snapshot in
+            // What a redirect server elsewhere names is one of our gateways.
+            let isBelieved = isRemote ? settings.areGatewaysTrusted : isTrusted(source, snapshot)
+            return !isBelieved
+                || !isTrusted(caller, snapshot) && IdentityPrivacy.isRequested(by: response, in: datagram)
+        }
     }
 
     private func isTrusted(_ address: IPAddress, _ snapshot: RoutingSnapshot) -> Bool {

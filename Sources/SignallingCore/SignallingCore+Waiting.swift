@@ -90,6 +90,7 @@ extension SignallingCore {
                 moveWaitingCallsOn(from: gateway.slot, snapshot, now, &actions)
             }
         }
+        for slot in table.remoteSlots { moveWaitingCallsOn(from: slot, snapshot, now, &actions) }
         noteFallen(behind: transitionCount, actions)
     }
 
@@ -99,7 +100,9 @@ extension SignallingCore {
     ) {
         let status = table.status(of: slot)
         guard status.status == .outOfService, status.generation == slot.generation, status.cause?.isSilence ?? false,
-            let address = snapshot.withSnapshot({ $0.gateway(in: slot)?.address })
+            let address =
+                slot.isRemote
+                ? table.remoteGateway(in: slot)?.address : snapshot.withSnapshot({ $0.gateway(in: slot)?.address })
         else { return }
         let transitionCount = actions.transitions.count
         for handle in waiting(for: address) where clients.contains(handle) && clients[handle].isWaiting {

@@ -1,6 +1,7 @@
 package import Addressing
 import Probing
 import Proxy
+import Redirect
 package import Routing
 import SIPMessage
 import SIPTransaction
@@ -10,8 +11,9 @@ package import Time
 // datagram, a timer or a transport error, it appends to `SignallingActions` what must be done. Requests go through
 // `SignallingCore+Requests` to a server transaction and then to the redirect or the proxy role; the proxy role's
 // `ResponseContext` decides, `SignallingCore+Contexts` carries out; `SignallingCore+Clients` holds what was sent and
-// waits for responses; `SignallingCore+Probing` asks gateways. Records lie in slabs and refer to each other by handle,
-// so that whatever comes late finds nothing instead of something else.
+// waits for responses; `SignallingCore+Apart` has redirect servers elsewhere; `SignallingCore+Probing` asks gateways.
+// Records lie in slabs and refer to each other by handle, so that whatever comes late finds nothing instead of
+// something else.
 
 /// The signalling of one worker, sans I/O. Used by one thread.
 package struct SignallingCore: ~Copyable {
@@ -65,6 +67,8 @@ package struct SignallingCore: ~Copyable {
 
     // Kept for their memory from one call to the next; each is taken out while it is in use.
     var targetSet = TargetSet()
+    /// The Contacts of the redirect server's response at hand.
+    var followedContacts = FollowedContacts()
     var responseBytes = OutputBuffer(capacity: 4096)
     /// The response at hand as it would go upstream.
     var forwardedBytes = OutputBuffer(capacity: 4096)

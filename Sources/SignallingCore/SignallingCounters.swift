@@ -42,6 +42,8 @@ package struct SignallingCounters: Sendable {
     package var everyGatewayFull: UInt64 = 0
     /// Calls that found every gateway locked or shutting down (503).
     package var everyGatewayLocked: UInt64 = 0
+    /// Calls for which every remote redirect server was out-of-service (503).
+    package var everyRedirectServerOut: UInt64 = 0
     /// New requests refused while draining or over the limit of live calls (503).
     package var shed: UInt64 = 0
     /// Requests sent to a gateway of a target set; those within a dialog are none.
@@ -108,6 +110,22 @@ package struct SignallingCounters: Sendable {
     package var probes: UInt64 = 0
     /// Probes without an acknowledgement.
     package var probesFailed: UInt64 = 0
+    /// Requests sent to redirect servers elsewhere.
+    package var inquiries: UInt64 = 0
+    /// Inquiries that were answered with targets.
+    package var inquiriesRedirected: UInt64 = 0
+    /// Inquiries that were answered with a failure, which went back to the caller.
+    package var inquiriesRefused: UInt64 = 0
+    /// Inquiries that were answered 503: the next redirect server was asked, where there was one.
+    package var inquiriesBusy: UInt64 = 0
+    /// Inquiries without a response in the predetermined time, those among them that others had found dead.
+    package var inquiriesUnanswered: UInt64 = 0
+    /// Inquiries that ended in a transport error.
+    package var inquiriesUnreachable: UInt64 = 0
+    /// Inquiries that were given up: the caller had hung up, or an earlier server had answered late.
+    package var inquiriesGivenUp: UInt64 = 0
+    /// Contacts of redirect servers elsewhere that can't be sent to, or would be sent to twice.
+    package var contactsIgnored: UInt64 = 0
     /// Datagrams that another worker's transaction waits for.
     package var handedOver: UInt64 = 0
 
@@ -123,7 +141,8 @@ package struct SignallingCounters: Sendable {
     /// Counts an attempt after one that ended so.
     mutating func countFailover(_ reason: AttemptEnd) {
         switch reason {
-        case .failureResponse, .refused, .answered, .cancelled, .superseded, .gaveUp: failoversAfterResponse &+= 1
+        case .failureResponse, .refused, .answered, .cancelled, .superseded, .gaveUp, .redirected:
+            failoversAfterResponse &+= 1
         case .noResponse: failoversAfterSilence &+= 1
         case .noProgress: failoversAfterNoProgress &+= 1
         case .noAnswer: failoversAfterNoAnswer &+= 1
@@ -143,6 +162,7 @@ package struct SignallingCounters: Sendable {
         case .everyGatewayOut: everyGatewayOut &+= 1
         case .everyGatewayFull: everyGatewayFull &+= 1
         case .everyGatewayLocked: everyGatewayLocked &+= 1
+        case .everyRedirectServerOut: everyRedirectServerOut &+= 1
         }
     }
 
@@ -171,6 +191,8 @@ package struct SignallingCounters: Sendable {
         body("tandem_requests_refused_total", "reason=\"every-gateway-out\"", refused, everyGatewayOut)
         body("tandem_requests_refused_total", "reason=\"every-gateway-full\"", refused, everyGatewayFull)
         body("tandem_requests_refused_total", "reason=\"every-gateway-locked\"", refused, everyGatewayLocked)
+        body(
+            "tandem_requests_refused_total", "reason=\"every-redirect-server-out\"", refused, everyRedirectServerOut)
         body("tandem_requests_refused_total", "reason=\"overload\"", refused, shed)
         body("tandem_redirects_total", "", "Calls answered with targets by the redirect role.", redirected)
         body("tandem_attempts_total", "", "Requests sent to a gateway that was selected for them.", attempts)
@@ -197,5 +219,6 @@ package struct SignallingCounters: Sendable {
         body("tandem_probes_total", "", "OPTIONS probes sent.", probes)
         body("tandem_probes_failed_total", "", "Probes that were not acknowledged.", probesFailed)
         body("tandem_datagrams_handed_over_total", "", "Datagrams passed to the worker that owns them.", handedOver)
+        forEachInquiry(body)
     }
 }

@@ -21,12 +21,13 @@ struct StoredTargets: BitwiseCopyable {
     }
 
     /// How a target's Request-URI is made, for as long as the block is kept.
-    func uri(of target: TargetSet.Target) -> TargetURI {
+    func uri(of target: TargetSet.Target) -> TargetURI { TargetURI(target, text: text(of: target)) }
+
+    /// What that is made of besides the user part, for as long as the block is kept.
+    func text(of target: TargetSet.Target) -> UnsafeBufferPointer<UInt8> {
         let text = count * Self.stride
         let (start, end) = (text + target.text.lowerBound, text + target.text.upperBound)
-        return TargetURI(
-            target,
-            text: UnsafeBufferPointer(rebasing: block.bytes[min(start, block.count)..<min(end, block.count)]))
+        return UnsafeBufferPointer(rebasing: block.bytes[min(start, block.count)..<min(end, block.count)])
     }
 }
 

@@ -22,6 +22,8 @@ package final class VirtualWorker {
         package var datagrams: [Outgoing] = []
         /// Status changes, each in the table already.
         package var transitions: [StatusTransition] = []
+        /// What attempts showed of gateways that are provisioned elsewhere.
+        package var sightings: [GatewaySighting] = []
         /// What came of probes that were asked for.
         package var probeAnswers: [ProbeAnswer] = []
         /// The worker that the datagram just received belongs to.
@@ -100,6 +102,7 @@ package final class VirtualWorker {
             let more = drainActions()
             output.datagrams += more.datagrams
             output.transitions += more.transitions
+            output.sightings += more.sightings
             output.probeAnswers += more.probeAnswers
             output.notices += more.notices
             output.records += more.records
@@ -157,6 +160,7 @@ package final class VirtualWorker {
             timers.push(timer.token, at: timer.at)
         }
         output.transitions = actions.transitions
+        output.sightings = actions.sightings
         output.probeAnswers = actions.probeAnswers
         output.handOver = actions.handOver
         output.notices = actions.notices

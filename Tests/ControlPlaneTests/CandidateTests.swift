@@ -184,6 +184,6 @@ import Time
             table: fixture.table, read: { _ in nil }, readGateways: { [] })
         let refusal = try fixture.refusal(try put("gateways/one-more", #"{"uri":"sip:192.0.2.1"}"#))
         #expect(refusal.problem == .conflict)
-        #expect(refusal.detail.contains("65536"))
+        #expect(refusal.detail.contains("\(GatewayInformationTable.slotLimitCount)"))
     }
 }

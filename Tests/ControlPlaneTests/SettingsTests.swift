@@ -35,7 +35,7 @@ import Time
         let settings = fixture.plane.settings
         #expect(!settings.routing.isRecordRouting && !settings.routing.movesWaitingCallsOn)
         #expect(settings.routing.whenNetworkSuspected == .ignore)
-        #expect(settings.routing.redirectServers == ["sip:192.0.2.5:5070"])
+        #expect(settings.routing.redirectServers.map(\.uri) == ["sip:192.0.2.5:5070"])
         #expect(settings.reportTo == "https://rs.example.com:8443" && settings.reportToken == "s3cret")
         #expect(settings.webhookNetworks == [try #require(Network("10.0.0.0/8"))])
         #expect(settings.callRecordLimitCount == 5 && settings.statusRecordDays == 7)

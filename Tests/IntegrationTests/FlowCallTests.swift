@@ -171,7 +171,10 @@ extension IntegrationTests {
                 let answer = try #require(bench.arrived.first)
                 #expect(answer.status == 302)
                 #expect(Forwarding.faults(answer, to: invite) == [])
-                #expect(answer.values("contact") == ["<sip:bob@127.0.0.1:\(bench.gateway.port)>;q=1.0"])
+                #expect(
+                    answer.values("contact") == [
+                        "<sip:bob@127.0.0.1:\(bench.gateway.port)>;q=1.0;tandem-gateway=gateway"
+                    ])
                 bench.send(ack)
                 try bench.fence()
                 #expect(bench.forwarded.isEmpty)

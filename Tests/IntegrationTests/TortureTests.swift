@@ -129,7 +129,7 @@ extension IntegrationTests {
             let userPart = user.contains("@") ? "\(user.prefix { $0 != "@" })@" : ""
             let target = "sip:\(userPart)127.0.0.1:\(bench.gateway.port)"
             if role == .redirect, let answer = answers.first, answer.status / 100 == 3 {
-                #expect(answer.values("contact") == ["<\(target)>;q=1.0"])
+                #expect(answer.values("contact") == ["<\(target)>;q=1.0;tandem-gateway=gateway"])
             }
             guard let request = bench.forwarded.first else { return }
             #expect(role == .proxy)

@@ -72,7 +72,7 @@ final class Exchange {
     func set(_ body: (inout RoutingSettings) -> Void) throws {
         var settings = builder.settings
         body(&settings)
-        builder.put(settings)
+        builder.put(settings, in: table)
         show()
     }
 

@@ -14,12 +14,15 @@ struct ContextBench {
     private(set) var armed: [Instant] = []
 
     /// A context that has begun.
+    ///
+    /// - Parameter asking: whether the targets are redirect servers.
     init(
-        invite: Bool = true, targets: Int = 3, giveUpAfter: Duration? = nil,
+        invite: Bool = true, targets: Int = 3, giveUpAfter: Duration? = nil, asking: Bool = false,
         changing change: (inout AttemptRules) -> Void = { _ in }
     ) {
         context = ResponseContext(
-            isInvite: invite, targetCount: targets, giveUpAfter: giveUpAfter, tryingDelay: .milliseconds(3500))
+            isInvite: invite, targetCount: targets, giveUpAfter: giveUpAfter, tryingDelay: .milliseconds(3500),
+            isAsking: asking)
         change(&rules)
         _ = give(.begin)
     }

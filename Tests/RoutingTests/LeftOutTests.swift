@@ -257,7 +257,7 @@ import Time
         #expect(seen.leftOut == ["g2": "out-of-service", "g3": "out-of-service"])
         var settings = RoutingSettings()
         settings.whenNetworkSuspected = .ignore
-        fixture.builder.put(settings)
+        fixture.builder.put(settings, in: fixture.table)
         #expect(try Self.see(&fixture).targets == ["g4"])
     }
 

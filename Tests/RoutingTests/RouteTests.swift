@@ -154,7 +154,7 @@ import Time
         #expect(fixture.snapshot().settings == RoutingSettings())
         var settings = RoutingSettings()
         settings.isRecordRouting = false
-        fixture.builder.put(settings)
+        fixture.builder.put(settings, in: fixture.table)
         #expect(fixture.snapshot().settings == settings)
     }
 }

@@ -52,6 +52,7 @@ struct Bench {
     private(set) var snapshot: RoutingSnapshot
     private(set) var now = Bench.start
     private(set) var transitions: [StatusTransition] = []
+    private(set) var sightings: [GatewaySighting] = []
     private(set) var probeAnswers: [ProbeAnswer] = []
     private(set) var records: [CallRecord] = []
     private(set) var endings: [CallRecord.Ending] = []
@@ -131,8 +132,18 @@ struct Bench {
     mutating func changeSettings(_ change: (inout RoutingSettings) -> Void) {
         var settings = builder.settings
         change(&settings)
-        builder.put(settings)
+        builder.put(settings, in: table)
         snapshot = builder.snapshot(revision: Revision(2))
+    }
+
+    /// The next snapshot has the group with these causes, and bounds the search to 9 s.
+    mutating func regroup(failoverCauses: CauseSet, failsOverAfterRinging: Bool) {
+        builder.put(
+            GatewayGroup(
+                id: "g", members: builder.groups["g"]?.members ?? [], failoverCauses: failoverCauses,
+                failsOverAfterRinging: failsOverAfterRinging))
+        builder.put(RoutingList(id: "l", entries: [.init(group: "g")], giveUpAfterMilliseconds: 9000))
+        snapshot = builder.snapshot(revision: Revision(3))
     }
 
     /// Whether the identities that the caller asserts are believed.
@@ -209,6 +220,7 @@ struct Bench {
     private mutating func take(_ output: VirtualWorker.Output) {
         sent += output.datagrams.map { Sent($0, at: now) }
         transitions += output.transitions
+        sightings += output.sightings
         probeAnswers += output.probeAnswers
         records += output.records
         endings += output.endings

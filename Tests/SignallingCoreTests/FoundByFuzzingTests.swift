@@ -11,7 +11,8 @@ import Testing
         #expect(invite.startLine == "INVITE sip:10.2.0.1:5060 SIP/2.0")
         bench.receive(
             bench.request("INVITE", uri: "sip:10.0.0.1", branch: "z9hG4bK2"), from: bench.caller, on: Bench.redirect)
-        #expect(try bench.last("302", to: bench.caller).first("Contact") == "<sip:10.2.0.1:5060>;q=1.0")
+        #expect(
+            try bench.last("302", to: bench.caller).first("Contact") == "<sip:10.2.0.1:5060>;q=1.0;tandem-gateway=g1")
     }
 }
 

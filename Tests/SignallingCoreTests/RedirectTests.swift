@@ -12,8 +12,9 @@ import Time
         let answer = try bench.last("300", to: bench.caller)
         #expect(
             answer.all("Contact") == [
-                "<sip:+442071234567@10.2.0.1:5060>;q=1.0", "<sip:+442071234567@10.2.0.2:5060>;q=0.667",
-                "<sip:+442071234567@10.2.0.3:5060>;q=0.334",
+                "<sip:+442071234567@10.2.0.1:5060>;q=1.0;tandem-gateway=g1",
+                "<sip:+442071234567@10.2.0.2:5060>;q=0.667;tandem-gateway=g2",
+                "<sip:+442071234567@10.2.0.3:5060>;q=0.334;tandem-gateway=g3",
             ])
         #expect(answer.first("To").contains(";tag="))
         #expect(bench.sent.count == 1, "no 100: the answer is at once")
@@ -27,6 +28,30 @@ import Time
         bench = try Bench(gateways: 1)
         bench.receive(bench.request("INVITE"), from: bench.caller, on: Bench.redirect)
         #expect(bench.trace() == ["302>caller"])
+    }
+
+    @Test func `a gateway that is to be tried is named to one asker, and to the next when he has not reported`() throws
+    {
+        var bench = try Bench(gateways: 2)
+        try bench.changeGateway(1) { $0.recovery = .trial }
+        let isOut = bench.table.takeOut(
+            try bench.slot(1), until: bench.now + .seconds(1), cause: .noResponse, now: bench.now, reporter: .call)
+        #expect(isOut != nil)
+        bench.advance(.milliseconds(1100))
+        func ask(_ number: Int) throws -> Int {
+            bench.receive(
+                bench.request("INVITE", branch: "z9hG4bK\(number)", callID: "c\(number)"), from: bench.caller,
+                on: Bench.redirect)
+            return try #require(bench.look().first).all("Contact").count
+        }
+        #expect(try (1...3).map { try ask($0) } == [2, 1, 1])
+        bench.advance(.milliseconds(4000))
+        #expect(try (4...5).map { try ask($0) } == [2, 1])
+        let isBack = bench.table.observe(
+            try bench.slot(1), .answered, of: StatusRules(recovery: .trial), begun: bench.now, now: bench.now,
+            reporter: .reported)
+        #expect(isBack?.after.status == .inService)
+        #expect(try (6...7).map { try ask($0) } == [2, 2])
     }
 
     @Test func `failures: 404, 503 with Retry-After, 403 (API 10)`() throws {
@@ -72,7 +97,8 @@ import Time
         bench.receive(bench.request("INVITE", uri: asked), from: bench.caller, on: Bench.redirect)
         #expect(
             try bench.last("300", to: bench.caller).all("Contact") == [
-                "<sip:+442071234567@10.2.0.1:5060>;q=1.0", "<sip:+442071234567@10.2.0.3:5060>;q=0.500",
+                "<sip:+442071234567@10.2.0.1:5060>;q=1.0;tandem-gateway=g1",
+                "<sip:+442071234567@10.2.0.3:5060>;q=0.500;tandem-gateway=g3",
             ])
         _ = bench.look()
         for (number, other) in [

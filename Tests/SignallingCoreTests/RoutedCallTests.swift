@@ -35,7 +35,8 @@ import Time
             bench.request("INVITE", uri: "tel:0207-123;phone-context=+44;isub=1"), from: bench.caller,
             on: Bench.redirect)
         #expect(
-            try bench.last("302", to: bench.caller).first("Contact") == "<sip:+44207123;isub=1@10.2.0.1:5060>;q=1.0")
+            try bench.last("302", to: bench.caller).first("Contact")
+                == "<sip:+44207123;isub=1@10.2.0.1:5060>;q=1.0;tandem-gateway=g1")
     }
 
     @Test func `Contacts are rewritten each for its gateway; one that is the Request-URI then is left out (§8.3)`()
@@ -46,13 +47,16 @@ import Time
         bench.receive(
             bench.request("INVITE", uri: "sip:442071234567@10.2.0.1:5060"), from: bench.caller, on: Bench.redirect)
         #expect(
-            try bench.last("302", to: bench.caller).all("Contact") == ["<sip:442071234567@10.2.0.2:5060>;q=1.0"])
+            try bench.last("302", to: bench.caller).all("Contact") == [
+                "<sip:442071234567@10.2.0.2:5060>;q=1.0;tandem-gateway=g2"
+            ])
         _ = bench.look()
         bench.receive(
             bench.request("INVITE", branch: "z9hG4bK2", callID: "2"), from: bench.caller, on: Bench.redirect)
         #expect(
             try bench.last("300", to: bench.caller).all("Contact") == [
-                "<sip:442071234567@10.2.0.1:5060>;q=1.0", "<sip:+442071234567@10.2.0.2:5060>;q=0.500",
+                "<sip:442071234567@10.2.0.1:5060>;q=1.0;tandem-gateway=g1",
+                "<sip:+442071234567@10.2.0.2:5060>;q=0.500;tandem-gateway=g2",
             ])
     }
 
