@@ -1,4 +1,5 @@
 import Addressing
+import HTTPClient
 import Routing
 import SIPMessage
 import Store
@@ -77,25 +78,11 @@ enum TextRules {
     /// A scheme, a host and perhaps a port and a path: what `/v1/...` can be put behind.
     static func reason(againstAPIURL text: String) -> String? {
         guard text.utf8.count <= 512 else { return "longer than 512 bytes" }
-        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"\"<>\\^`{|}".utf8.contains($0) }) else {
-            return "not a URL"
+        do throws(WebURL.Malformed) {
+            return try WebURL(text).target.contains("?") ? "has a query" : nil
+        } catch {
+            return error.reason
         }
-        let schemes = ["http://", "https://"]
-        guard let scheme = schemes.first(where: { text.lowercased().hasPrefix($0) }) else {
-            return "neither http: nor https:"
-        }
-        let rest = text.dropFirst(scheme.utf8.count)
-        guard !rest.contains("?"), !rest.contains("#") else { return "a URL with a query or a fragment" }
-        let authority = rest.prefix { $0 != "/" }
-        guard !authority.contains("@") else { return "a URL with a user name; set report_token instead" }
-        guard !authority.isEmpty, !authority.hasPrefix(":") else { return "a URL without a host" }
-        let isBracketed = authority.hasPrefix("[")
-        let port = isBracketed ? authority.drop { $0 != "]" }.dropFirst() : authority.drop { $0 != ":" }
-        guard !port.isEmpty else { return isBracketed && !authority.hasSuffix("]") ? "a URL without a host" : nil }
-        guard port.hasPrefix(":"), let number = UInt16(port.dropFirst()), number > 0 else {
-            return "a URL with a port that is none"
-        }
-        return nil
     }
 
     static func isLabelName(_ text: String) -> Bool {

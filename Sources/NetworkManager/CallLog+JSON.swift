@@ -17,16 +17,27 @@ extension CallLog.Call {
             "revision": .integer(record.revision.number),
             "result": .string(record.result.name),
             "status": record.status == 0 ? .null : .integer(Int64(record.status)),
-            "answered_by": record.status == 0 ? .null : .string(record.isForwarded ? "gateway" : "tandem"),
+            "answered_by": record.status == 0 ? .null : .string(record.answerer),
             "received_at": .string(receivedAt.rfc3339),
             "copies": .integer(Int64(record.copyCount)),
             "copies_ms": .array(record.copyTimes.map { .integer(Int64($0)) }),
+            "redirect_server": record.redirectServer.map { .string($0) } ?? .null,
+            "redirect_servers_asked": .integer(Int64(record.inquiryCount)),
+            "routed_ms": record.routedAt.map { .integer(Int64($0)) } ?? .null,
             "search_ms": .integer(Int64(record.searchMilliseconds)),
             "attempt_count": .integer(Int64(record.attemptCount)),
             "attempts": .array(attempts.map(\.json)),
             "ended_at": endedAt.map { .string($0.rfc3339) } ?? .null,
             "ended_by": isEndedByRequest.map { .string($0 ? "request" : "lease") } ?? .null,
         ])
+    }
+}
+
+extension CallLog.Summary {
+    /// Who said what the caller was told.
+    fileprivate var answerer: String {
+        guard isForwarded else { return "tandem" }
+        return isOfRedirectServer ? "redirect-server" : "gateway"
     }
 }
 

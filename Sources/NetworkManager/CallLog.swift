@@ -48,8 +48,16 @@ package final class CallLog: Sendable {
         package let result: CallRecord.Result
         /// The status code that the caller was sent; 0: none.
         package let status: UInt16
-        /// True when that came from a gateway.
+        /// True when that came from a gateway or a redirect server.
         package let isForwarded: Bool
+        /// True when that came from a redirect server elsewhere.
+        package let isOfRedirectServer: Bool
+        /// The URI of the redirect server elsewhere that was asked last; nil: it was routed here.
+        package let redirectServer: String?
+        /// How many redirect servers elsewhere were asked.
+        package let inquiryCount: UInt8
+        /// When one of them had named targets, ms from when the call was received; nil: none did.
+        package let routedAt: UInt32?
         /// How long the search took, ms.
         package let searchMilliseconds: UInt32
         /// How many copies of the request came while it was searching.
@@ -79,13 +87,16 @@ package final class CallLog: Sendable {
         package init() {}
     }
 
+    private let table: GatewayInformationTable
     private let snapshots: SnapshotCell
     private let clock: any TimeSource
     private let ring: Mutex<CallRing>
 
     /// An empty log for so many calls, 0 or more.
-    package init(snapshots: SnapshotCell, clock: any TimeSource, capacity: Int = 100_000) {
-        (self.snapshots, self.clock) = (snapshots, clock)
+    package init(
+        table: GatewayInformationTable, snapshots: SnapshotCell, clock: any TimeSource, capacity: Int = 100_000
+    ) {
+        (self.table, self.snapshots, self.clock) = (table, snapshots, clock)
         ring = Mutex(CallRing(capacity: max(0, capacity)))
     }
 
@@ -102,7 +113,7 @@ package final class CallLog: Sendable {
         let wallTime = clock.wallTime(of: Instant(nanoseconds: 0))  // how the clocks stand to each other
         ring.withLock { ring in
             for record in records {
-                ring.append(record, at: wallTime + .nanoseconds(record.receivedAt.nanoseconds), snapshot)
+                ring.append(record, at: wallTime + .nanoseconds(record.receivedAt.nanoseconds), snapshot, table)
             }
             for ending in endings { ring.end(ending, at: wallTime + .nanoseconds(ending.at.nanoseconds)) }
         }

@@ -19,6 +19,10 @@ struct CallRing {
         let result: CallRecord.Result
         let status: UInt16
         let isForwarded: Bool
+        let isOfRedirectServer: Bool
+        let redirectServer: GatewaySlot?
+        let inquiryCount: UInt8
+        let routedAt: UInt32?
         let searchMilliseconds: UInt32
         let copyCount: UInt16
         let copyTimes: InlineArray<7, UInt32>
@@ -49,7 +53,7 @@ struct CallRing {
     /// Answered calls that go on, by the names that the workers know them by.
     private var live: [UInt64: UInt64] = [:]
 
-    /// The ids of gateways that were tried.
+    /// The ids of gateways that were tried, and the URIs of redirect servers that were asked.
     private var gatewayNames: [GatewaySlot: String] = [:]
     /// Which generation of each slot has its name there; 0: none, else one more.
     private var namedGenerations: [UInt16] = []
@@ -65,19 +69,24 @@ struct CallRing {
 
     // MARK: in
 
-    mutating func append(_ record: CallRecord, at receivedAt: WallTime, _ snapshot: RoutingSnapshot) {
+    mutating func append(
+        _ record: CallRecord, at receivedAt: WallTime, _ snapshot: RoutingSnapshot, _ table: GatewayInformationTable
+    ) {
         lastSequence += 1
         guard capacity > 0 else { return }
         let first = attempts.end
         for number in 0..<record.keptAttemptCount {
             let attempt = record.keptAttempt(number)
-            noteName(of: attempt.gateway, snapshot)
+            noteName(of: attempt.gateway, snapshot, table)
             attempts.append(attempt)
         }
+        if let server = record.redirectServer { noteName(of: server, snapshot, table) }
         let entry = Entry(
             receivedAt: receivedAt, id: record.id, source: record.source, callID: record.callID, caller: record.caller,
             dialled: record.dialled, plan: plan(of: record.source.address, snapshot), revision: record.revision,
             result: record.result, status: record.status, isForwarded: record.isForwarded,
+            isOfRedirectServer: record.isOfRedirectServer, redirectServer: record.redirectServer,
+            inquiryCount: record.inquiryCount, routedAt: record.routedAt,
             searchMilliseconds: record.endedAt, copyCount: record.copyCount, copyTimes: record.copies,
             attemptCount: record.attemptCount, attempts: first..<attempts.end)
         if entries.count < capacity {
@@ -112,20 +121,23 @@ struct CallRing {
         if entry.result == .answered, entry.endedAt == nil { live[entry.id] = nil }
     }
 
-    private mutating func noteName(of slot: GatewaySlot, _ snapshot: RoutingSnapshot) {
+    private mutating func noteName(
+        of slot: GatewaySlot, _ snapshot: RoutingSnapshot, _ table: GatewayInformationTable
+    ) {
         let index = Int(slot.index)
         if index >= namedGenerations.count {
             namedGenerations += Array(repeating: 0, count: index + 1 - namedGenerations.count)
         }
-        guard namedGenerations[index] != UInt16(slot.generation) + 1, let gateway = snapshot.gateway(in: slot) else {
-            return
-        }
+        guard namedGenerations[index] != UInt16(slot.generation) + 1 else { return }
+        // Of a remote gateway we know what its redirect server calls it.
+        let name = slot.isRemote ? table.remoteGateway(in: slot)?.name.string : snapshot.gateway(in: slot)?.id
+        guard let name else { return }
         if gatewayNames.count >= Self.nameLimitCount {
             let tried = Set(attempts.map(\.gateway))
-            gatewayNames = gatewayNames.filter { tried.contains($0.key) }
+            gatewayNames = gatewayNames.filter { tried.contains($0.key) || $0.key.isRemote }
         }
         namedGenerations[index] = UInt16(slot.generation) + 1
-        gatewayNames[slot] = gateway.id
+        gatewayNames[slot] = name
     }
 
     private mutating func plan(of source: IPAddress, _ snapshot: RoutingSnapshot) -> UInt32? {
@@ -163,6 +175,9 @@ struct CallRing {
     func describe(_ entry: Entry, _ sequence: UInt64) -> CallLog.Call {
         let summary = CallLog.Summary(
             revision: entry.revision, result: entry.result, status: entry.status, isForwarded: entry.isForwarded,
+            isOfRedirectServer: entry.isOfRedirectServer,
+            redirectServer: entry.redirectServer.flatMap { gatewayNames[$0] }, inquiryCount: entry.inquiryCount,
+            routedAt: entry.routedAt,
             searchMilliseconds: entry.searchMilliseconds, copyCount: entry.copyCount,
             copyTimes: (0..<min(Int(entry.copyCount), entry.copyTimes.count)).map { entry.copyTimes[$0] },
             attemptCount: entry.attemptCount)

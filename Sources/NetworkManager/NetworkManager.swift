@@ -44,7 +44,7 @@ package final class NetworkManager: Sendable {
         store: Store, table: GatewayInformationTable, snapshots: SnapshotCell, clock: any TimeSource
     ) throws(StoreError) {
         (self.table, self.snapshots, self.clock) = (table, snapshots, clock)
-        callLog = CallLog(snapshots: snapshots, clock: clock)
+        callLog = CallLog(table: table, snapshots: snapshots, clock: clock)
         state = Mutex(State(ledger: StatusLedger(lastChanges: try store.lastStatusRecords().map(\.change))))
     }
 

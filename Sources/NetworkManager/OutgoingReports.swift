@@ -1,4 +1,5 @@
 import JSON
+package import Routing
 package import Time
 
 /// What a remote proxy saw of a gateway in one call (the method: the proxy tells the redirect server's side).
@@ -21,6 +22,10 @@ package struct OutgoingReport: Sendable, Equatable {
     package let at: WallTime
     /// In which call; nil: unknown.
     package let callID: String?
+    /// The Retry-After of a failure response, s.
+    package var retryAfterSeconds: Int64?
+    /// The gateway's row here; nil: it has none.
+    package var slot: GatewaySlot?
 
     /// A report of its parts.
     package init(gateway: String, outcome: Outcome, sipStatus: Int?, at: WallTime, callID: String?) {
@@ -28,11 +33,13 @@ package struct OutgoingReport: Sendable, Equatable {
     }
 
     var json: JSONValue {
-        .object([
+        var members: [String: JSONValue] = [
             "gateway": .string(gateway), "outcome": .string(outcome.rawValue),
             "sip_status": sipStatus.map { .integer(Int64($0)) } ?? .null, "at": .string(at.rfc3339),
             "call_id": callID.map { .string($0) } ?? .null,
-        ])
+        ]
+        if let retryAfterSeconds { members["retry_after_s"] = .integer(retryAfterSeconds) }
+        return .object(members)
     }
 }
 

@@ -42,8 +42,9 @@ package final class ReportSender: Sendable {
         var isFailing = false
     }
 
-    private let reporter: String
+    private let reporter: Mutex<String>
     private let clock: any TimeSource
+    private let taken: @Sendable ([OutgoingReport]) -> Void
     private let post: @Sendable (HTTPPost, @escaping @Sendable (HTTPPostResult) -> Void) -> Void
     private let tell: @Sendable (_ isWell: Bool, _ detail: String) -> Void
     private let state: Mutex<State>
@@ -54,13 +55,16 @@ package final class ReportSender: Sendable {
     /// - Parameters:
     ///   - reporter: the name of this node, as the records of the other side will show it.
     ///   - post: sends a request and calls back once, from any thread.
+    ///   - taken: is called with reports that the other side has taken; must not block.
     ///   - tell: is called when sending begins to fail and when it goes again, for the log; must not block.
     package init(
         reporter: String, clock: any TimeSource,
         post: @escaping @Sendable (HTTPPost, @escaping @Sendable (HTTPPostResult) -> Void) -> Void,
+        taken: @escaping @Sendable ([OutgoingReport]) -> Void = { _ in },
         tell: @escaping @Sendable (_ isWell: Bool, _ detail: String) -> Void = { _, _ in }
     ) {
-        (self.reporter, self.clock, self.post, self.tell) = (reporter, clock, post, tell)
+        self.reporter = Mutex(reporter)
+        (self.clock, self.post, self.taken, self.tell) = (clock, post, taken, tell)
         state = Mutex(State(reports: OutgoingReports()))
         thread = DeliveryThread(name: "tandem-reports", clock: clock)
     }
@@ -73,6 +77,9 @@ package final class ReportSender: Sendable {
         }
         thread.wake()
     }
+
+    /// Whose reports they are from now on.
+    package func sign(as name: String) { reporter.withLock { $0 = name } }
 
     /// Takes a report in, from any thread. Cannot block.
     package func enqueue(_ report: OutgoingReport) {
@@ -116,6 +123,7 @@ package final class ReportSender: Sendable {
         var request = HTTPPost(to: destination.url, rule: .anywhere)
         request.headers = [("Content-Type", "application/json")]
         if let token = destination.token { request.headers.append(("Authorization", "Bearer \(token)")) }
+        let reporter = reporter.withLock { $0 }
         let body = JSONValue.object(["reporter": .string(reporter), "reports": .array(reports.map(\.json))])
         request.body = Array(body.canonicalText.utf8)
         post(request) { [self] result in
@@ -128,6 +136,7 @@ package final class ReportSender: Sendable {
                 state.isFailing = !isWell
                 return isWell
             }
+            if case .taken = ending { taken(reports) }
             if let news { tell(news, Self.text(of: result)) }
             thread.wake()
         }

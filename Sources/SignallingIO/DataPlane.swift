@@ -36,11 +36,13 @@ package final class DataPlane: Sendable {
     ///
     /// - Parameter onTransitions: gets status changes, each of which is in the table already, on a thread of its own.
     /// - Parameter onCallRecords: gets calls whose search has ended, and the ends of answered ones, on the same thread.
+    /// - Parameter onSightings: gets what attempts showed of gateways that are provisioned elsewhere, on that thread.
     /// - Parameter onFault: gets a line about a worker that can't go on.
     package init(
         settings: DataPlaneSettings, cell: SnapshotCell, table: GatewayInformationTable,
         onTransitions: @escaping @Sendable ([StatusTransition]) -> Void,
         onCallRecords: @escaping @Sendable ([CallRecord], [CallRecord.Ending]) -> Void = { _, _ in },
+        onSightings: @escaping @Sendable ([GatewaySighting]) -> Void = { _ in },
         onFault: @escaping @Sendable (String) -> Void
     ) throws(SocketError) {
         let addressCount = settings.listeners.reduce(0) { $0 + ($1.isAlsoOverTCP ? 2 : 1) }
@@ -80,7 +82,7 @@ package final class DataPlane: Sendable {
                     directory: directory))
         }
         (self.listeners, self.workers, self.onFault) = (listeners, workers, onFault)
-        observer = try Observer(onTransitions, onCallRecords)
+        observer = try Observer(onTransitions, onCallRecords, onSightings)
     }
 
     deinit { stop() }

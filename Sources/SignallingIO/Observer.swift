@@ -9,12 +9,14 @@ final class Observer: Sendable {
     private let isStopping = Atomic(false)
     private let onTransitions: @Sendable ([StatusTransition]) -> Void
     private let onCallRecords: @Sendable ([CallRecord], [CallRecord.Ending]) -> Void
+    private let onSightings: @Sendable ([GatewaySighting]) -> Void
 
     init(
         _ onTransitions: @escaping @Sendable ([StatusTransition]) -> Void,
-        _ onCallRecords: @escaping @Sendable ([CallRecord], [CallRecord.Ending]) -> Void
+        _ onCallRecords: @escaping @Sendable ([CallRecord], [CallRecord.Ending]) -> Void,
+        _ onSightings: @escaping @Sendable ([GatewaySighting]) -> Void
     ) throws(SocketError) {
-        (self.onTransitions, self.onCallRecords) = (onTransitions, onCallRecords)
+        (self.onTransitions, self.onCallRecords, self.onSightings) = (onTransitions, onCallRecords, onSightings)
         wakeUp = try WakeUp()
     }
 
@@ -23,6 +25,7 @@ final class Observer: Sendable {
         var list: [StatusTransition] = []
         var records: [CallRecord] = []
         var endings: [CallRecord.Ending] = []
+        var sightings: [GatewaySighting] = []
         while true {
             let isLast = isStopping.load(ordering: .acquiring)
             // Whoever asked hears of it when the change that it made has been passed on.
@@ -35,6 +38,9 @@ final class Observer: Sendable {
             for worker in workers { worker.endings.takeAll(into: &endings) }
             for worker in workers { worker.records.takeAll(into: &records) }
             if !records.isEmpty || !endings.isEmpty { onCallRecords(records, endings) }
+            for worker in workers { worker.sightings.takeAll(into: &sightings) }
+            if !sightings.isEmpty { onSightings(sightings) }
+            sightings.removeAll(keepingCapacity: true)
             records.removeAll(keepingCapacity: true)
             endings.removeAll(keepingCapacity: true)
             if isLast { return }

@@ -22,6 +22,8 @@ package struct SignallingIOCounters: Sendable {
     package var transitionsDropped: UInt64 = 0
     /// Call records, and ends of calls, that found the way to the observer full.
     package var callRecordsDropped: UInt64 = 0
+    /// What was seen of gateways that are provisioned elsewhere and found the way to the observer full.
+    package var sightingsDropped: UInt64 = 0
     /// Connections taken.
     package var streamsAccepted: UInt64 = 0
     /// Connections that we began to open.
@@ -78,6 +80,10 @@ package struct SignallingIOCounters: Sendable {
         body(
             "tandem_call_records_dropped_total", "", "Call records for which the queue had no room.",
             callRecordsDropped)
+        body(
+            "tandem_sightings_dropped_total", "",
+            "What was seen of gateways that are provisioned elsewhere, for which the queue had no room.",
+            sightingsDropped)
         forEachOfStreams(body)
     }
 

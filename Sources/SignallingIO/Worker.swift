@@ -30,6 +30,7 @@ final class Worker: Sendable {
     let transitions = TransitionRing()
     let records = ObservationRing<CallRecord>(capacity: 2048)
     let endings = ObservationRing<CallRecord.Ending>(capacity: 8192)
+    let sightings = ObservationRing<GatewaySighting>(capacity: 4096)
     let isStopping = Atomic(false)
     let isDraining = Atomic(false)
     /// The lock is taken by the worker ten times a second.

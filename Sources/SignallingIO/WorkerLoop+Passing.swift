@@ -33,6 +33,17 @@ extension WorkerLoop {
         observer._withUnsafeGuaranteedRef { $0.wakeUp.signal() }
     }
 
+    /// What was seen of gateways that are provisioned elsewhere: a failure at once, an answer with the call records.
+    mutating func passSightingsOn() {
+        guard !actions.sightings.isEmpty else { return }
+        for sighting in actions.sightings where !shared.sightings.put(sighting) { counters.sightingsDropped &+= 1 }
+        unseenRecordCount += actions.sightings.count
+        hasUnpublished = true
+        if actions.sightings.contains(where: { $0.outcome != .answered }) {
+            observer._withUnsafeGuaranteedRef { $0.wakeUp.signal() }
+        }
+    }
+
     /// Tells other workers of calls that they have. A notice that finds no room is lost, and its call ends with its
     /// lease.
     mutating func passNoticesOn() {

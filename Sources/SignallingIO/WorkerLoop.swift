@@ -302,6 +302,7 @@ struct WorkerLoop: ~Copyable {
         passOnElsewhere()
         passNoticesOn()
         passRecordsOn()
+        passSightingsOn()
         for timer in actions.timers { wheel.arm(at: timer.at, timer.token) }
         if !actions.transitions.isEmpty {
             for transition in actions.transitions where !shared.transitions.put(transition) {

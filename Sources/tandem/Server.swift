@@ -47,6 +47,7 @@ final class Server: Sendable {
     private let dataPlane: DataPlane
     private let http: HTTPServer
     private let outgoing: HTTPClient
+    private let reports: SightingReports
     private let sweeper: Sweeper
     private let phase: Phase
     private let settings: ServerSettings
@@ -74,6 +75,10 @@ final class Server: Sendable {
             controlPlane.tokens.setFileToken(adminToken)
             let networkManager = controlPlane.networkManager
             networkManager.onChange { Self.write($0, to: log) }
+            outgoing = HTTPClient(userAgent: "Tandem/\(Tandem.version)", clock: clock)
+            reports = SightingReports(
+                table: controlPlane.table, clock: clock, post: { [outgoing] in outgoing.post($0, whenDone: $1) },
+                tell: { ApartLog.writeReports(isWell: $0, $1, to: log) })
             var signalling = DataPlaneSettings(
                 listeners: settings.proxies.map { settings.listener(.proxy, $0) }
                     + settings.redirects.map { settings.listener(.redirect, $0) },
@@ -81,10 +86,17 @@ final class Server: Sendable {
             signalling.workerCount = settings.workerCount
             dataPlane = try DataPlane(
                 settings: signalling, cell: controlPlane.snapshots, table: controlPlane.table,
-                onTransitions: { networkManager.receive($0) },
+                onTransitions: { [controlPlane, clock] in
+                    networkManager.receive($0)
+                    ApartLog.writeRedirectServers($0, of: controlPlane.snapshots, clock: clock, to: log)
+                },
                 onCallRecords: { [controlPlane] records, endings in
                     networkManager.callLog.keep(controlPlane.settings.callRecordLimitCount)
                     networkManager.callLog.receive(records, endings)
+                },
+                onSightings: { [controlPlane, reports] in
+                    reports.follow(controlPlane.settings.reportDirection)
+                    reports.receive($0)
                 },
                 onFault: { log.critical("a worker can't go on", metadata: ["fault": "\($0)"]) })
         } catch let error as StoreError {
@@ -92,12 +104,18 @@ final class Server: Sendable {
         } catch let error as SocketError {
             throw Failure.setting("\(error)")
         }
-        sweeper = Sweeper(controlPlane.networkManager)
+        sweeper = Sweeper { [controlPlane, reports] in
+            controlPlane.networkManager.sweep()
+            reports.follow(controlPlane.settings.reportDirection)
+        }
         let phase = Phase()
         self.phase = phase
         var surroundings = HTTPSurroundings()
         surroundings.readiness = { phase.reasonsNotReady }
-        surroundings.metrics = { [dataPlane] in ProcessMetrics.write(of: dataPlane, into: &$0) }
+        surroundings.metrics = { [dataPlane, controlPlane, reports] in
+            ProcessMetrics.write(of: dataPlane, into: &$0)
+            ProcessMetrics.write(of: controlPlane, reports, into: &$0)
+        }
         surroundings.probe = { [dataPlane] slot, tell in
             dataPlane.probe(slot) { tell(ProbeOutcome($0)) }
         }
@@ -105,7 +123,6 @@ final class Server: Sendable {
         surroundings.log = { level, message, fields in Self.write(level, message, fields, to: log) }
         var api = settings.api
         api.tlsIdentity = identity
-        outgoing = HTTPClient(userAgent: "Tandem/\(Tandem.version)", clock: clock)
         http = HTTPServer(settings: api, controlPlane: controlPlane, clock: clock, surroundings: surroundings)
         if let identity { noteEnd(of: identity) }
     }
@@ -150,6 +167,8 @@ final class Server: Sendable {
         }
         controlPlane.start(version: Tandem.version)
         outgoing.start()
+        let proxy = dataPlane.listeners.first { $0.role == .proxy }
+        reports.start(as: proxy?.advertised.hostPort ?? controlPlane.node)
         controlPlane.beginDeliveries(
             post: { [outgoing] in outgoing.post($0, whenDone: $1) },
             fault: { [log] in log.error("events for webhooks can't be read", metadata: ["reason": "\($0)"]) })
@@ -227,6 +246,7 @@ final class Server: Sendable {
         sweeper.stop()
         http.stop()
         controlPlane.endDeliveries()
+        reports.stop()
         outgoing.stop()
         controlPlane.stop()
         store.close()

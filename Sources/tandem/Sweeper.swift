@@ -1,23 +1,23 @@
 import Foundation
-import NetworkManager
 import Synchronization
 
-/// The thread that lets the network manager look at the table again and again: an expired time value is recorded within
-/// a second even when no call comes.
+/// The thread that does what is to be done again and again, such as letting the network manager look at the table: an
+/// expired time value is recorded within a second even when no call comes.
 final class Sweeper: Sendable {
     private static let interval = 0.25  // s
 
-    private let networkManager: NetworkManager
+    private let sweep: @Sendable () -> Void
     private let isStopping = Mutex(false)
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 
-    init(_ networkManager: NetworkManager) { self.networkManager = networkManager }
+    /// Calls `sweep` four times a second from `start` on.
+    init(_ sweep: @escaping @Sendable () -> Void) { self.sweep = sweep }
 
     func start() {
         let thread = Thread { [self] in
             while !isStopping.withLock({ $0 }) {
-                networkManager.sweep()
+                sweep()
                 _ = wake.wait(timeout: .now() + Self.interval)
             }
             ended.signal()

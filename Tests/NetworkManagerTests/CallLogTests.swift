@@ -23,7 +23,8 @@ import Time
         }
         builder.put(IngressPeer(id: "p", networks: [try #require(Network("10.1.0.0/16"))]))
         slots = try ["lon1", "lon2"].map { try #require(builder.slot(of: $0)) }
-        log = CallLog(snapshots: SnapshotCell(builder.snapshot(revision: Revision(7))), clock: clock, capacity: 3)
+        log = CallLog(
+            table: table, snapshots: SnapshotCell(builder.snapshot(revision: Revision(7))), clock: clock, capacity: 3)
     }
 
     private func record(
