@@ -131,6 +131,7 @@ extension CallWatch {
         default:
             guard isAlive, branch.finalStatus == 0 || branch.finalStatus >= 300 else { return }
             if branch.finalStatus == 0 { (branches[index].finalStatus, branches[index].finalAt) = (status, now) }
+            if (300...302).contains(status), servers.contains(branch.destination) { requests[request].isRouted = true }
             if status >= 600 { requests[request].isDecided = true }
             step.owesAcknowledgement = index
         }

@@ -63,6 +63,7 @@ extension CallWatch {
 
     private func hasFailed(_ branch: Forwarded) -> Bool {
         if branch.finalStatus >= 300 || branch.hasFailed { return true }
+        if servers.contains(branch.destination), requests[branch.request].isRouted { return true }
         let isAwaited = !branch.hasFallen && now - branch.firstAt < responseTimeout
         if branch.provisionalAt == nil, !isAwaited { return true }
         return now - branch.firstAt >= Self.timerC

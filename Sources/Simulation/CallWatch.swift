@@ -27,6 +27,8 @@ struct CallWatch {
         /// 2xx to it that came, and that went upstream.
         var successesIn = 0
         var successesOut = 0
+        /// A redirect server elsewhere has named targets: nobody waits for another one any more.
+        var isRouted = false
         /// The branch opened last, an index into `branches`; the others hang behind it.
         var lastBranch = -1
     }
@@ -91,6 +93,8 @@ struct CallWatch {
 
     let responseTimeout: Duration
     let resendLimit: Int
+    /// Redirect servers elsewhere.
+    var servers: Set<TransportAddress> = []
     var requests: [Request] = []
     var branches: [Forwarded] = []
     // No order of these is ever seen.

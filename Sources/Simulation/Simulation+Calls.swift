@@ -5,11 +5,14 @@ import Time
 
 // The live calls of gateways: what the table counts, and what the workers hold.
 extension Simulation {
+    /// The rows whose calls the process counts.
+    private var countedSlots: [GatewaySlot] { isApart ? Array(table.remoteSlots) : slots.compactMap { $0 } }
+
     /// After each step: together they are the same number.
     mutating func checkCallCounts() {
         report.counts.checks += 1
         var counted = 0
-        for case let slot? in slots { counted += Int(table.liveCalls(slot)) }
+        for slot in countedSlots { counted += Int(table.liveCalls(slot)) }
         let peer = peerCallCounts()
         if peer.counted != peer.held {
             let text = "the peer table counts \(peer.counted), the workers hold \(peer.held)"
@@ -25,7 +28,7 @@ extension Simulation {
     mutating func compareCallCounts() {
         var held: [UInt16: Int] = [:]
         for worker in workers { worker.addHeldCalls(to: &held) }
-        for case let slot? in slots {
+        for slot in countedSlots {
             report.counts.checks += 1
             let counted = Int(table.liveCalls(slot))
             guard counted != held[slot.index] ?? 0 else { continue }
@@ -44,7 +47,7 @@ extension Simulation {
 
     /// The process has died, and with it the counts that are in its memory alone.
     func forgetCallCounts() {
-        for case let slot? in slots {
+        for slot in countedSlots {
             for _ in 0..<table.liveCalls(slot) { table.endCall(slot) }
             table.endTrial(slot)
         }

@@ -58,6 +58,9 @@ extension Simulation {
             }
             gateways[number].receive(parcel, from: source, now, &generator, &gatewayEffects)
             applyGatewayEffects(number)
+        } else if let number = serverNumbers[destination] {
+            follow(parcel, source, destination)
+            deliver(parcel, source, destination, toServer: number)
         } else if let listener = listeners.firstIndex(of: destination) {
             guard !workers.isEmpty else {
                 report.counts.lost += 1
@@ -114,6 +117,10 @@ extension Simulation {
     mutating func take(_ output: VirtualWorker.Output) {
         report.counts.steps += 1
         note(output.transitions)
+        for sighting in output.sightings {
+            report.counts.reports += 1
+            events.push(.report(sighting), at: now + generator.milliseconds(200, 1500))
+        }
         for datagram in output.datagrams {
             guard saboteur != nil else {
                 leave(datagram)
@@ -139,6 +146,12 @@ extension Simulation {
         for transition in transitions {
             report.counts.transitions += 1
             report.digest(UInt64(transition.after.cause?.rawValue ?? 0))
+            if transition.slot.isRemote {
+                if transition.isFall, let remote = table.remoteGateway(in: transition.slot) {
+                    callWatch.fell(remote.address)
+                }
+                continue  // nobody keeps it: what is forgotten between is no one's loss
+            }
             statusWatch.note(transition, now, &report.violations)
             if transition.isFall, let number = slots.firstIndex(of: transition.slot) {
                 callWatch.fell(gateways[number].address)
@@ -150,8 +163,10 @@ extension Simulation {
         let parcel = Parcel(datagram.bytes, epoch: epoch)
         let gateway = gatewayNumbers[datagram.destination]
         callWatch.left(
-            parcel, to: datagram.destination, isPeer: gateway != nil || callerNumbers[datagram.destination] != nil)
-        if let gateway, let slot = slots[gateway] {
+            parcel, to: datagram.destination,
+            isPeer: gateway != nil || callerNumbers[datagram.destination] != nil
+                || serverNumbers[datagram.destination] != nil)
+        if !isApart, let gateway, let slot = slots[gateway] {
             statusWatch.noteDeparture(parcel, to: slot, table.status(of: slot), now, &report.violations)
         }
         send(parcel, from: listeners[Int(datagram.listener.index)], to: datagram.destination)

@@ -23,7 +23,7 @@ extension Simulation {
                 id: Self.gatewayName(number), uri: "sip:\(address.hostPort)", address: address,
                 requestURISuffix: "@\(address.hostPort)", timing: Self.timing)
             gateway.probe.intervalSeconds = 15
-            _ = builder.put(gateway, in: table)
+            _ = builder.put(gateway, in: routingTable)
             slots.append(builder.slot(of: Self.gatewayName(number)))
         }
         builder.put(RoutingList(id: "list", entries: [.init(group: "group")]))
@@ -42,7 +42,8 @@ extension Simulation {
         }
         if members.count > 2, generator.chance(perMille: 300) { members.remove(at: generator.below(members.count)) }
         builder.put(GatewayGroup(id: "group", members: members))
-        snapshot = builder.snapshot(revision: Revision(Int64(report.counts.routingChanges)))
+        serverSnapshot = builder.snapshot(revision: Revision(Int64(report.counts.routingChanges)))
+        if !isApart { snapshot = serverSnapshot }
     }
 
     /// A process with empty tables and secrets of its own, but for the one that dialogs live by.
@@ -81,7 +82,7 @@ extension Simulation {
             let address = Self.address(
                 10, 1, UInt32(truncatingIfNeeded: number / 200), UInt32(truncatingIfNeeded: number % 200 + 1),
                 port: 5060)
-            let isRedirected = generator.chance(perMille: 150)
+            let isRedirected = generator.chance(perMille: 150) && !isApart
             callers.append(
                 SimulatedCaller(
                     number: number, address: address, server: listeners[isRedirected ? 1 : 0],
@@ -118,6 +119,7 @@ extension Simulation {
         for number in gateways.indices {
             events.push(.mode(number, .answering), at: now + settings.span + .seconds(60))
         }
+        planServerTroubles(stretches)
         events.push(.drain, at: now + settings.span + .seconds(700))
         events.push(.sweep, at: now + Self.sweepInterval)
     }
@@ -136,7 +138,7 @@ extension Simulation {
     /// The network manager's part: time values that are reached while no call comes (API section 6).
     mutating func sweep() {
         for case let slot? in slots {
-            if let transition = table.recoverIfDue(slot, now: now) { note([transition]) }
+            if let transition = routingTable.recoverIfDue(slot, now: now) { note([transition]) }
         }
         guard now < Self.origin + settings.span + .seconds(700) else { return }
         events.push(.sweep, at: now + Self.sweepInterval)

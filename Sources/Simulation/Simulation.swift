@@ -30,6 +30,8 @@ package struct Simulation {
         package var lossPerMille: Int?
         /// 1 or more; nil: drawn.
         package var workerCount: Int?
+        /// Redirect servers elsewhere, which the proxy asks; 0: the co-located one.
+        package var redirectServerCount = 0
         /// Times that the process dies and comes back; nil: drawn.
         package var processCrashCount: Int?
         /// Datagrams of noise in all.
@@ -58,6 +60,9 @@ package struct Simulation {
         case unreachable(TransportAddress)
         case processCrash
         case processStart
+        case serverCrash(Int)
+        case serverStart(Int)
+        case report(GatewaySighting)
         case ringsOn(gateway: Int, branch: UInt64, cancelledAt: Instant, epoch: Int)
         case changeRouting
         case sweep
@@ -76,10 +81,16 @@ package struct Simulation {
     var events = EventQueue<Event>()
 
     let table = GatewayInformationTable()
+    /// Where the gateways are provisioned: here, or at the redirect servers.
+    let routingTable: GatewayInformationTable
     /// Begins anew with each process.
     var peers = PeerTable()
     var builder = SnapshotBuilder()
+    /// What the process follows.
     var snapshot: RoutingSnapshot
+    /// What the redirect servers elsewhere follow.
+    var serverSnapshot: RoutingSnapshot
+    var redirectServers: [SimulatedRedirectServer] = []
     let routeSecret: KeyedHash.Key
     /// None while the process is down.
     var workers: [VirtualWorker] = []
@@ -103,6 +114,7 @@ package struct Simulation {
     /// Who sits at an address; never walked through.
     var callerNumbers: [TransportAddress: Int] = [:]
     var gatewayNumbers: [TransportAddress: Int] = [:]
+    var serverNumbers: [TransportAddress: Int] = [:]
 
     /// A world that has not begun.
     package init(seed: UInt64, settings: Settings = Settings()) {
@@ -111,12 +123,15 @@ package struct Simulation {
         (self.settings, self.generator, report) = (settings, generator, SimulationReport(seed: seed))
         listeners = [Self.address(10, 0, 0, 1, port: 5060), Self.address(10, 0, 0, 1, port: 5070)]
         snapshot = builder.snapshot(revision: Revision(0))
+        serverSnapshot = snapshot
+        routingTable = settings.redirectServerCount > 0 ? GatewayInformationTable() : table
         let timing = Self.timing
         callWatch = CallWatch(responseTimeout: timing.responseTimeout, resendLimit: Int(timing.resendLimit))
         saboteur = settings.plantedBug.map { Saboteur($0) }
         report.lossPerMille = settings.lossPerMille ?? [0, 0, 10, 50, 100][self.generator.below(5)]
         report.workerCount = max(1, settings.workerCount ?? 1 + self.generator.below(3))
         makeGateways()
+        makeRedirectServers()
         startProcess()
         makeCallers()
         planTroubles()
@@ -155,6 +170,9 @@ package struct Simulation {
             guard let timer = worker.nextTimer else { continue }
             next = next.map { min($0, timer) } ?? timer
         }
+        for case let timer? in redirectServers.map({ $0.worker?.nextTimer }) {
+            next = next.map { min($0, timer) } ?? timer
+        }
         return next
     }
 
@@ -164,6 +182,7 @@ package struct Simulation {
             callWatch.beginTimers(now)
             take(workers[number].fireDue(snapshot: snapshot, now: now))
         }
+        for number in redirectServers.indices { fireTimers(ofServer: number) }
     }
 
     private mutating func happen(_ event: Event) {
@@ -187,6 +206,9 @@ package struct Simulation {
             }
         case .processCrash: crashProcess()
         case .processStart: startProcess()
+        case .serverCrash(let number): crashServer(number)
+        case .serverStart(let number): startServer(number)
+        case .report(let sighting): deliver(sighting)
         case .ringsOn(let gateway, let branch, let cancelledAt, let epoch):
             lookWhetherRings(gateway, branch, cancelledAt, epoch)
         case .changeRouting: changeRouting()

@@ -49,6 +49,10 @@ package struct SimulationReport: Equatable, Sendable, CustomStringConvertible {
         package internal(set) var handedOver = 0
         /// Attempts after the first of their call.
         package internal(set) var failovers = 0
+        /// Times that a redirect server elsewhere died.
+        package internal(set) var serverCrashes = 0
+        /// Sightings of gateways that were reported to the redirect servers.
+        package internal(set) var reports = 0
         /// Status changes.
         package internal(set) var transitions = 0
         /// Changes of the routing data while calls were under way.
@@ -70,7 +74,7 @@ package struct SimulationReport: Equatable, Sendable, CustomStringConvertible {
             [
                 \.calls, \.answered, \.refused, \.gaveUp, \.cancels, \.withinDialogs, \.forks, \.datagrams,
                 \.lost, \.duplicated, \.delayed, \.processCrashes, \.gatewayCrashes, \.handedOver, \.failovers,
-                \.transitions, \.routingChanges,
+                \.transitions, \.routingChanges, \.serverCrashes, \.reports,
                 \.steps, \.checks,
             ]
         }
@@ -94,7 +98,8 @@ extension SimulationReport.Counts: CustomStringConvertible {
         "\(calls) calls, \(answered) answered, \(refused) refused, \(gaveUp) given up; "
             + "\(cancels) CANCELs, \(withinDialogs) requests within dialogs, \(forks) forks; "
             + "\(datagrams) datagrams, \(lost) lost, \(duplicated) duplicated, \(delayed) delayed; "
-            + "\(processCrashes) crashes of the process, \(gatewayCrashes) of gateways; \(handedOver) handed over, "
+            + "\(processCrashes) crashes of the process, \(gatewayCrashes) of gateways, \(serverCrashes) of redirect "
+            + "servers, \(reports) reports; \(handedOver) handed over, "
             + "\(failovers) failovers, \(transitions) status changes, \(routingChanges) routing changes; "
             + "\(steps) steps, \(checks) checks"
     }

@@ -12,6 +12,18 @@ import Time
         #expect(report.counts.checks > report.counts.steps, "\(report)")
     }
 
+    @Test(arguments: 1...12 as ClosedRange<UInt64>)
+    func `redirect servers elsewhere that die and come back, and lost reports of nobody: every invariant holds`(
+        seed: UInt64
+    ) {
+        var settings = Simulation.Settings()
+        settings.redirectServerCount = 1 + Int(seed % 3)
+        var simulation = Simulation(seed: seed, settings: settings)
+        let report = simulation.run()
+        #expect(report.violations.isEmpty, "\(report)")
+        #expect(report.counts.answered > 5 && report.counts.reports > 0, "\(report)")
+    }
+
     @Test func `nothing lost and no death of the process: nobody waits in vain`() {
         var settings = Simulation.Settings(callCount: 300)
         (settings.lossPerMille, settings.processCrashCount) = (0, 0)
