@@ -43,13 +43,14 @@ final class TandemProcess {
         try waitUntilListening()
     }
 
-    /// The same database, another process; the old one has to have ended, or is killed. The proxy's port is another one
-    /// unless it is to be kept.
-    func restart(keepingProxyPort: Bool = false) throws {
+    /// The same database, another process; the old one has to have ended, or is killed. Its ports are others unless
+    /// they are to be kept.
+    func restart(keepingProxyPort: Bool = false, keepingRedirectPort: Bool = false) throws {
         process.stop()
         let proxy = "udp:127.0.0.1:\(keepingProxyPort ? proxyPort : 0)"
-        process = try Self.launch(
-            Self.arguments(database: "test.db", proxy: proxy) + extraArguments, in: folder, environment: environment)
+        let redirect = "udp:127.0.0.1:\(keepingRedirectPort ? redirectPort : 0)"
+        let arguments = Self.arguments(database: "test.db", proxy: proxy, redirect: redirect)
+        process = try Self.launch(arguments + extraArguments, in: folder, environment: environment)
         try waitUntilListening()
     }
 
