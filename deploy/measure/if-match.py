@@ -51,6 +51,7 @@ for thread in threads:
 for thread in threads:
     thread.join()
 
+connection = http.client.HTTPConnection(address)  # the other one was idle for too long
 total = len(written)
 assert sorted(written) == list(range(1, total + 1)), "an acknowledged write is lost or there twice"
 _, _, counter = ask(connection, "GET", path)
