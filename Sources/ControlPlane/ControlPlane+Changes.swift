@@ -45,33 +45,42 @@ extension ControlPlane {
         return .object(members)
     }
 
-    /// Confirms a change that would go back by itself otherwise. `whenDone` is called once, from another thread or the
-    /// caller's, and must not block: with success, and the revision as the API shows it, only after that is on disk.
+    /// Decides what becomes of a change that waits for its confirmation: it stays, or it is taken back at once.
     ///
-    /// Throws into `whenDone` `notFound`, or `conflict` when the revision waits for no confirmation. What is confirmed
-    /// already is so again.
-    package func confirm(
-        _ number: Int64, by asker: TokenRegistry.Asker,
+    /// `whenDone` is called once, from another thread or the caller's, and must not block: with success, and the
+    /// revision as the API shows it, only after that is on disk and in force. What is decided so already is so again.
+    ///
+    /// Refusals: `notFound`, and `conflict` when the revision waits for no confirmation.
+    package func settle(
+        _ number: Int64, isConfirmed: Bool, by asker: TokenRegistry.Asker,
         whenDone: @escaping @Sendable (Result<Revised<JSONValue>, Refusal>) -> Void
     ) {
         let revision = Revision(number)
         do throws(Refusal) {
             let summary = try summary(of: revision).value
             guard let confirmation = summary.confirmation else { throw .noPendingConfirmation(of: revision) }
-            switch confirmation.state {
-            case .pending: break
-            case .confirmed: return whenDone(Result { () throws(Refusal) in try shown(revision) })
-            case .goneBack, .superseded: throw .settled(confirmation)
+            switch (confirmation.state, isConfirmed) {
+            case (.pending, _): break
+            case (.confirmed, true), (.goneBack, false):
+                return whenDone(Result { () throws(Refusal) in try shown(revision) })
+            case (.confirmed, false), (.goneBack, true), (.superseded, _): throw .settled(confirmation)
             }
         } catch {
             return whenDone(.failure(error))
         }
-        submit(Change(.confirm(revision), who: asker.who, requestID: asker.requestID)) { [self] result in
+        var change = Change(
+            isConfirmed ? .confirm(revision) : .goBack(revision), who: asker.who,
+            comment: "revision \(number) taken back", requestID: asker.requestID)
+        change.overridesTests = true
+        submit(change) { [self] result in
             previewQueue.async { [self] in
                 whenDone(result.flatMap { _ in Result { () throws(Refusal) in try shown(revision) } })
             }
         }
     }
+
+    /// How many changes go back by themselves unless they are confirmed.
+    package var pendingConfirmationCount: Int { state.confirmations.revisions.count }
 }
 
 extension CallLog {
@@ -112,8 +121,14 @@ extension Operation {
 extension Refusal {
     fileprivate static func settled(_ confirmation: StoredConfirmation) -> Refusal {
         let by = confirmation.settlement?.by.map { " by revision \($0.number)" } ?? ""
-        let what = confirmation.state == .goneBack ? "has gone back" : "was taken back"
         let at = confirmation.settlement.map { " at \($0.at.rfc3339)" } ?? ""
+        let what =
+            switch confirmation.state {
+            case .pending: "waits"
+            case .confirmed: "was confirmed"
+            case .goneBack: "has gone back"
+            case .superseded: "was superseded"
+            }
         return Refusal(.conflict, "Revision \(confirmation.revision.number) \(what)\(at)\(by).")
     }
 }

@@ -47,7 +47,8 @@ enum AccessTable {
 
     private static let `operator` = [
         "PUT /v1/routing-plans/{id}/routes", "PATCH /v1/routing-plans/{id}/routes", "POST /v1/changes",
-        "POST /v1/import", "POST /v1/revisions/{number}/confirm", "PUT /v1/gateways/{id}/status",
+        "POST /v1/import", "POST /v1/revisions/{number}/confirm", "POST /v1/revisions/{number}/take-back",
+        "PUT /v1/gateways/{id}/status",
         "POST /v1/gateways/{id}/probe", "POST /v1/status-reports", "POST /v1/status-records/{sequence}/acknowledge",
     ]
 

@@ -48,16 +48,24 @@ extension Endpoint {
             }
         },
         Endpoint(.post, "/v1/revisions/{number}/confirm") { _, request throws(HTTPProblem) in
-            let (number, asker) = (try request.revisionNumber(), request.asker)
-            guard try request.objectOrNothing() == .object([:]) else {
-                throw HTTPProblem(.malformed, "a confirmation has no members; send {} or no body")
-            }
-            return .change(
-                PendingChange { controlPlane, whenDone in
-                    controlPlane.confirm(number, by: asker) { whenDone($0.answer) }
-                })
+            try settlement(request, isConfirmed: true)
+        },
+        Endpoint(.post, "/v1/revisions/{number}/take-back") { _, request throws(HTTPProblem) in
+            try settlement(request, isConfirmed: false)
         },
     ]
+
+    /// Lets a change stay that waits for its confirmation, or takes it back.
+    private static func settlement(_ request: HTTPRequest, isConfirmed: Bool) throws(HTTPProblem) -> HTTPOutcome {
+        let (number, asker) = (try request.revisionNumber(), request.asker)
+        guard try request.objectOrNothing() == .object([:]) else {
+            throw HTTPProblem(.malformed, "nothing is to be said here; send {} or no body")
+        }
+        return .change(
+            PendingChange { controlPlane, whenDone in
+                controlPlane.settle(number, isConfirmed: isConfirmed, by: asker) { whenDone($0.answer) }
+            })
+    }
 
     /// Carries out what a body asks for.
     private static func changeSet(

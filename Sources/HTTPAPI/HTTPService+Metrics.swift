@@ -18,6 +18,9 @@ extension HTTPService {
             "tandem_changes_pending", "Changes that wait for the writer.",
             value: Double(controlPlane.pendingChangeCount))
         text.gauge(
+            "tandem_confirmations_pending", "Changes that go back by themselves unless they are confirmed.",
+            value: Double(controlPlane.pendingConfirmationCount))
+        text.gauge(
             "tandem_read_only", "1 while no change is taken.", value: controlPlane.readOnlyReason == nil ? 0 : 1)
         do {
             text.gauge(

@@ -250,11 +250,15 @@ extension ControlPlaneFixture {
         try await carryOut(try Change(restoring: revision, try json(body), by: .test)).get()
     }
 
-    func confirm(_ revision: Int64) async -> Result<JSONValue, Refusal> {
+    func settle(_ revision: Int64, isConfirmed: Bool) async -> Result<JSONValue, Refusal> {
         await withCheckedContinuation { continuation in
-            plane.confirm(revision, by: .test) { continuation.resume(returning: $0.map(\.value)) }
+            plane.settle(revision, isConfirmed: isConfirmed, by: .test) {
+                continuation.resume(returning: $0.map(\.value))
+            }
         }
     }
+
+    func confirm(_ revision: Int64) async -> Result<JSONValue, Refusal> { await settle(revision, isConfirmed: true) }
 
     /// The gateway that a call to London is sent to first; nil: none.
     func firstGateway() throws -> String? {

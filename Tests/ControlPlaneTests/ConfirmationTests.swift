@@ -70,6 +70,27 @@ import Time
         fixture.close()
     }
 
+    @Test func `whoever sees that it was wrong takes it back at once, and nothing that waits for nothing`() async throws
+    {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        let before = try fixture.everything()
+        try await fixture.set(Self.breaking)
+        let revision = fixture.plane.revision
+        for _ in 0..<2 {
+            let shown = try await fixture.settle(revision, isConfirmed: false).get()
+            #expect(shown["confirmation"]?["state"] == .string("gone-back"))
+            #expect(shown["confirmation"]?["settled_by"] == .string("test"))
+            #expect(shown["confirmation"]?["settled_revision"] == .integer(revision + 1))
+        }
+        #expect(try fixture.everything() == before && fixture.plane.revision == revision + 1)
+        #expect(await fixture.settle(revision + 1, isConfirmed: false).refusal?.problem == .conflict)
+        try await fixture.set(Self.breaking)
+        _ = await fixture.confirm(revision + 2)
+        #expect(await fixture.settle(revision + 2, isConfirmed: false).refusal?.problem == .conflict, "it stays")
+        fixture.close()
+    }
+
     @Test(arguments: [Duration.seconds(10), .seconds(1000)])
     func `a restart between does not lose it, wherever its time falls`(pause: Duration) async throws {
         let fixture = try ControlPlaneFixture()

@@ -144,6 +144,7 @@ struct ChangeTests {
         let confirmed = try post(api, "revisions/7/confirm")
         #expect(confirmed.status == 200, "\(confirmed.body)")
         #expect(confirmed.json["confirmation"]?["state"] == .string("confirmed"))
+        #expect(try post(api, "revisions/7/take-back").status == 409, "it was confirmed")
         #expect(try post(api, "revisions/6/confirm").status == 409)
         #expect(try post(api, "revisions/17/confirm").status == 404)
         #expect(try api.request("PATCH", "/v1/gateways/lon3", body: #"{"resends":1}"#).status == 200)
