@@ -57,7 +57,7 @@ extension CallWatch {
                 request: index, previous: request.lastBranch, branch: parcel.branch, destination: destination,
                 fingerprint: parcel.fingerprint, firstAt: now, lastAt: now))
         branchesByBranch[parcel.branch] = branches.count - 1
-        openedTo[destination, default: []].append(branches.count - 1)
+        openedTo[Way(worker: parcel.worker, destination: destination), default: []].append(branches.count - 1)
         requests[index].lastBranch = branches.count - 1
     }
 

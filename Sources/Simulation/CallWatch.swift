@@ -55,6 +55,12 @@ struct CallWatch {
         var hasFallen = false
     }
 
+    /// Where a worker sends.
+    struct Way: Hashable {
+        let worker: Int
+        let destination: TransportAddress
+    }
+
     /// What the step at hand was asked by, and what it owes.
     struct Step {
         enum Cause {
@@ -101,7 +107,7 @@ struct CallWatch {
     var requestsByKey: [UInt64: Int] = [:]
     var branchesByBranch: [UInt64: Int] = [:]
     /// The branches opened towards an address since it last failed.
-    var openedTo: [TransportAddress: [Int]] = [:]
+    var openedTo: [Way: [Int]] = [:]
     var step = Step()
     var now = Simulation.origin
     var cancelCount = 0
@@ -139,22 +145,28 @@ struct CallWatch {
 
     mutating func beginTimers(_ now: Instant) { begin(.timers, now) }
 
-    mutating func failed(_ destination: TransportAddress, _ now: Instant) {
+    /// A worker hears that a destination can't be reached.
+    mutating func failed(_ destination: TransportAddress, at worker: Int, _ now: Instant) {
         begin(.timers, now)
-        for index in openedTo.removeValue(forKey: destination) ?? [] {
+        for index in openedTo.removeValue(forKey: Way(worker: worker, destination: destination)) ?? [] {
             let branch = branches[index]
+            let request = requests[branch.request]
             // Who has waited for a first response long enough is not told.
-            let limit = requests[branch.request].isWithinDialog ? Self.transaction : responseTimeout
+            let limit = request.isWithinDialog ? Self.transaction : responseTimeout
+            // Nor is one that the call has left for another, or needs no more: it stays for what comes late.
+            let isLeft = request.lastBranch != index || request.finalStatus / 100 == 2
             let isAwaited = branch.provisionalAt == nil && branch.finalStatus == 0 && now - branch.firstAt < limit
-            if isAwaited { branches[index].hasFailed = true }
+            if isAwaited, !isLeft { branches[index].hasFailed = true }
         }
     }
 
     /// The gateway was found dead: nobody need wait for a first response from there any more.
     mutating func fell(_ destination: TransportAddress) {
-        openedTo[destination]?.removeAll { now - branches[$0].firstAt >= Self.transaction }
-        for index in openedTo[destination] ?? [] where now - branches[index].firstAt < responseTimeout {
-            branches[index].hasFallen = true
+        for way in openedTo.keys where way.destination == destination {
+            openedTo[way]?.removeAll { now - branches[$0].firstAt >= Self.transaction }
+            for index in openedTo[way] ?? [] where now - branches[index].firstAt < responseTimeout {
+                branches[index].hasFallen = true
+            }
         }
     }
 

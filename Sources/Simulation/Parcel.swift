@@ -31,6 +31,13 @@ final class Parcel {
         branch = message.topVia.branch.map { Fingerprint.of(bytes.span, $0) } ?? 0
     }
 
+    /// The worker whose branch is the top one, by the two digits behind the cookie.
+    var worker: Int {
+        guard let branch = message.topVia.branch, branch.count >= 9 else { return -1 }
+        let digits = bytes[branch.lowerBound + 7..<branch.lowerBound + 9]
+        return Int(String(decoding: digits, as: UTF8.self), radix: 16) ?? -1
+    }
+
     /// The number behind `sim-`.
     private static func call(of callID: ByteRange, in bytes: [UInt8]) -> Int {
         guard callID.count > 4, callID.count < 14 else { return -1 }

@@ -200,8 +200,8 @@ package struct Simulation {
             report.counts.gatewayCrashes += 1
             gateways[number].crash(now)
         case .unreachable(let address):
-            for worker in workers {
-                callWatch.failed(address, now)
+            for (number, worker) in workers.enumerated() {
+                callWatch.failed(address, at: number, now)
                 take(worker.transportFailed(to: address, snapshot: snapshot, now: now))
             }
         case .processCrash: crashProcess()
