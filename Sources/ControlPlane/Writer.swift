@@ -28,7 +28,7 @@ final class Writer: Sendable {
     private let networkManager: NetworkManager
     private let clock: any TimeSource
     private let committed: Mutex<CommittedState>
-    private let readOnly = Mutex<String?>(nil)
+    private let readOnly: Mutex<String?>
     private let announcements = Mutex<[EventDraft]>([])
     private let webhooks: WebhookDesk
     private let retireAt = Mutex(Instant(nanoseconds: .min))
@@ -44,6 +44,7 @@ final class Writer: Sendable {
         (self.networkManager, self.clock) = (networkManager, clock)
         deadlines = ConfirmationDeadlines(clock: clock)
         committed = Mutex(state)
+        readOnly = Mutex(store.refusal)
         counted = Mutex(WriterFigures(snapshotAt: clock.wallTime))
     }
 

@@ -10,28 +10,39 @@ extension Store {
 
     /// Writes a consistent copy of the database into a new file, and examines it. Changes go on meanwhile.
     package func backUp() throws(StoreError) {
+        try copy(to: backupPath)
+    }
+
+    /// The same into any new file.
+    func copy(to file: String) throws(StoreError) {
         do {
-            try Self.remove(backupPath)
-            let descriptor = Glibc.open(backupPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-            guard descriptor >= 0 else { throw MalformedRow(what: String(cString: strerror(errno))) }
-            Glibc.close(descriptor)
-            let copy = try DatabaseQueue(path: backupPath)
+            try Self.remove(file)
+            try Self.makePrivate(file)
+            let copy = try DatabaseQueue(path: file)
             try pool.backup(to: copy)
             try copy.writeWithoutTransaction { db in
                 // One file, whatever becomes of it: no log beside it is needed to read it.
                 _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")
                 let findings = try String.fetchAll(db, sql: "PRAGMA quick_check(1)")
-                guard findings == ["ok"] else { throw StoreError.damaged(backupPath, findings.first ?? "no answer") }
+                guard findings == ["ok"] else { throw StoreError.damaged(file, findings.first ?? "no answer") }
             }
             try copy.close()
         } catch {
-            let said = StoreError(reading: backupPath, error)
-            do { try Self.remove(backupPath) } catch { throw said }
+            let said = StoreError(reading: file, error)
+            do { try Self.remove(file) } catch { throw said }
             throw said
         }
     }
 
-    private static func remove(_ path: String) throws {
+    /// An empty file for the owner's eyes.
+    static func makePrivate(_ file: String) throws {
+        let descriptor = Glibc.open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw MalformedRow(what: String(cString: strerror(errno))) }
+        Glibc.close(descriptor)
+    }
+
+    /// Takes a database's file away, with what belongs to it.
+    static func remove(_ path: String) throws {
         for name in [path, path + "-wal", path + "-shm", path + "-journal"] {
             guard unlink(name) == 0 || errno == ENOENT else {
                 throw MalformedRow(what: String(cString: strerror(errno)))
@@ -66,7 +77,7 @@ extension Store {
             // What was staged is what counts from here on: it is examined whole, chain and all.
             let findings = try check(path: staged).findings
             guard findings.isEmpty else { throw StoreError.damaged(staged, findings.first ?? "") }
-            let keptAside = try putAside(target.resolvedPath, at: time)
+            let keptAside = try putAside(target.resolvedPath, as: "before-restore", at: time)
             guard rename(staged, target.resolvedPath) == 0 else {
                 throw MalformedRow(what: "\(staged) can't be renamed: \(String(cString: strerror(errno)))")
             }
@@ -79,9 +90,7 @@ extension Store {
 
     /// A copy for the owner's eyes, on disk, with the revision that begins its new epoch.
     private static func stage(_ copy: String, as staged: String, at time: WallTime) throws -> Position {
-        let descriptor = Glibc.open(staged, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw MalformedRow(what: String(cString: strerror(errno))) }
-        Glibc.close(descriptor)
+        try makePrivate(staged)
         let source = try DatabaseFile(copy).readOnlyQueue()
         let queue = try DatabaseQueue(path: staged)
         try source.backup(to: queue)
@@ -113,10 +122,10 @@ extension Store {
         return Position(epoch: epoch, revision: Revision(revision), digest: digestBytes)
     }
 
-    /// Renames the old database, with what belongs to it. Its log goes first: beside another file it would be taken
-    /// for that one's.
-    private static func putAside(_ path: String, at time: WallTime) throws -> String? {
-        let aside = path + ".before-restore-" + time.rfc3339.filter { $0 != ":" }
+    /// Renames a database, with what belongs to it, to `PATH.WORD-TIME`; nil: there is none. Its log goes first: beside
+    /// another file it would be taken for that one's.
+    static func putAside(_ path: String, as word: String, at time: WallTime) throws -> String? {
+        let aside = "\(path).\(word)-" + time.rfc3339.filter { $0 != ":" }
         for suffix in ["-wal", "-shm", ""] {
             guard rename(path + suffix, aside + suffix) == 0 || errno == ENOENT else {
                 throw MalformedRow(what: "\(path)\(suffix) can't be kept aside: \(String(cString: strerror(errno)))")
@@ -126,7 +135,8 @@ extension Store {
         return access(aside, F_OK) == 0 ? aside : nil
     }
 
-    private static func syncFolder(of path: String) throws {
+    /// Has the names in the folder of a file on disk.
+    static func syncFolder(of path: String) throws {
         let folder = path.contains("/") ? path[..<(path.lastIndex(of: "/") ?? path.startIndex)] : "."
         let descriptor = Glibc.open(folder.isEmpty ? "/" : String(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw MalformedRow(what: String(cString: strerror(errno))) }

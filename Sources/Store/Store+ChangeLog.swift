@@ -8,7 +8,8 @@ extension Store: ChangeLog {
     /// Writes the batch in one transaction: rows that end and begin, revisions with their digests, status records,
     /// events.
     package func append(_ batch: CommitBatch) -> AppendOutcome {
-        pool.writeWithoutTransaction { db in
+        if let refusal { return .readOnly(reason: refusal) }
+        return pool.writeWithoutTransaction { db in
             let after: (position: Position, newestEvent: Int64)
             let stage = batch.changes.compactMap(\.routes).first
             do { try stage.map { try Self.attach($0, db) } } catch { return refusal(of: error, rollingBack: db) }
@@ -39,6 +40,7 @@ extension Store: ChangeLog {
 
     /// Writes what changes nothing, to see whether the disk takes it.
     package func readOnlyReason() -> String? {
+        if let refusal { return refusal }
         do {
             try writing { db in
                 try db.execute(

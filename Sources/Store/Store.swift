@@ -16,12 +16,17 @@ package final class Store: Sendable {
     /// Names this opening of the database: 16 hexadecimal digits, drawn at random.
     package let bootID: String
 
+    /// Why nothing is written; nil: all is. Set where the last good copy stands in for a damaged database.
+    package let refusal: String?
+
     let path: String
     let pool: DatabasePool
     let stored: Mutex<Position>
     /// The number of the newest event; nil while that must be asked of the file.
     let newestEvent = Mutex<Int64?>(nil)
     private let lock: DatabaseLock
+    /// Of the database that this one stands in for.
+    private let originalLock: DatabaseLock?
     private let isClosed = Mutex(false)
     /// Tables of routes that a bulk of an earlier run has not finished.
     let leftRouteTables: [Int64]
@@ -36,7 +41,17 @@ package final class Store: Sendable {
     /// - Parameters:
     ///   - node: The id of this node in a new database; an existing one keeps its own.
     ///   - time: The present, for what is made on opening.
-    package init(path: String, node: String, at time: WallTime) throws(StoreError) {
+    package convenience init(path: String, node: String, at time: WallTime) throws(StoreError) {
+        try self.init(path: path, node: node, at: time, refusal: nil, holding: nil)
+    }
+
+    /// - Parameters:
+    ///   - refusal: why nothing is written from then on; nil: all is.
+    ///   - originalLock: is held as long as this is open.
+    init(
+        path: String, node: String, at time: WallTime, refusal: String?, holding originalLock: DatabaseLock?
+    ) throws(StoreError) {
+        (self.refusal, self.originalLock) = (refusal, originalLock)
         let file = try DatabaseFile(path)
         lock = try file.lock()
         if try file.makeIfMissing() { try file.check() }
@@ -56,6 +71,9 @@ package final class Store: Sendable {
                     node: try Schema.node(db), position: try Self.position(db), left: try RouteTables.notBegun(db)
                 )
             }
+            if refusal != nil {
+                try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA query_only = ON") }
+            }
             (self.node, leftRouteTables) = (opened.node, opened.left)
             stored = Mutex(opened.position)
         } catch {
@@ -68,20 +86,27 @@ package final class Store: Sendable {
 
     /// A secret that is kept over restarts, made at random when it is first asked for: `byteCount` bytes.
     package func secret(named name: String, byteCount: Int) throws(StoreError) -> [UInt8] {
-        let secret = try writing { db in
-            if let row = try Row.fetchOne(db, sql: "SELECT value FROM secrets WHERE name = ?", arguments: [name]) {
-                return try row.bytes(0)
-            }
+        let kept = try reading { db in try Self.secret(named: name, db) }
+        let secret = if let kept { kept } else { try makeSecret(named: name, byteCount) }
+        guard secret.count == byteCount else {
+            throw StoreError(.failed, "\(path): the secret \(name) has \(secret.count) bytes instead of \(byteCount)")
+        }
+        return secret
+    }
+
+    private static func secret(named name: String, _ db: Database) throws -> [UInt8]? {
+        try Row.fetchOne(db, sql: "SELECT value FROM secrets WHERE name = ?", arguments: [name]).map { try $0.bytes(0) }
+    }
+
+    private func makeSecret(named name: String, _ byteCount: Int) throws(StoreError) -> [UInt8] {
+        try writing { db in
+            if let secret = try Self.secret(named: name, db) { return secret }
             let made = Self.randomBytes(byteCount)
             try db.execute(
                 sql: "INSERT INTO secrets (name, value) VALUES (?, ?)",
                 arguments: [name, DatabaseValue(bytes: made)])
             return made
         }
-        guard secret.count == byteCount else {
-            throw StoreError(.failed, "\(path): the secret \(name) has \(secret.count) bytes instead of \(byteCount)")
-        }
-        return secret
     }
 
     /// Lets go of the file. Nobody may read or write any more; a second call does nothing.
@@ -95,7 +120,10 @@ package final class Store: Sendable {
             return isClosed
         }
         guard !wasClosed else { return nil }
-        defer { lock.release() }
+        defer {
+            lock.release()
+            originalLock?.release()
+        }
         do {
             // The last connection to close is a reader, which can't empty the write-ahead log.
             try pool.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }

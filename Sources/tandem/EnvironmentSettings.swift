@@ -3,7 +3,7 @@ enum EnvironmentSettings {
     private static let flags =
         [
             "database", "api", "proxy", "redirect", "advertise", "workers", "log-level", "log-format",
-            "admin-token-file", "api-certificate", "api-key", "api-name",
+            "admin-token-file", "api-certificate", "api-key", "api-name", "good-copy-s",
         ] + APILimits.flags
     /// The flags of the other commands that have any to do with a server.
     private static let flagsOfCommands = [

@@ -62,6 +62,12 @@ struct ServeCommand: ParsableCommand {
             "A further name by which clients reach the API, without a port: requests whose Host is none of ours are "
                 + "refused. May be given several times.", valueName: "host"))
     var apiName: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "How soon after a change the copy beside the database (FILE-good) is renewed, 0...86400; 0: none is kept. "
+                + "Calls and reads go on from it when the database is found damaged at start.",
+            valueName: "seconds"))
+    var goodCopyS = 60
     @OptionGroup(title: "Limits of the API")
     var limits: APILimits
     @Option(
@@ -74,6 +80,9 @@ struct ServeCommand: ParsableCommand {
     func validate() throws {
         guard (apiCertificate == nil) == (apiKey == nil) else {
             throw ValidationError("--api-certificate and --api-key belong together: give both or none")
+        }
+        guard (0...86_400).contains(goodCopyS) else {
+            throw ValidationError("--good-copy-s \(goodCopyS): a whole number of 0...86400 is accepted")
         }
         guard api.address.address.isLoopback || adminTokenFile != nil else {
             throw ValidationError(
@@ -99,7 +108,8 @@ struct ServeCommand: ParsableCommand {
             proxies: proxy.isEmpty ? [.standardProxy] : proxy,
             redirects: redirect.isEmpty ? [.standardRedirect] : redirect,
             advertise: advertise?.address, workerCount: workers, adminTokenFile: adminTokenFile,
-            certificateFiles: certificateFiles)
+            certificateFiles: certificateFiles,
+            goodCopyInterval: goodCopyS == 0 ? nil : .seconds(goodCopyS))
         try Server.run(settings)
     }
 

@@ -23,6 +23,8 @@ struct ServerSettings: Sendable {
     let workerCount: Int?
     let adminTokenFile: String?
     let certificateFiles: CertificateFiles?
+    /// How soon the good copy is renewed at the earliest; nil: none is kept.
+    let goodCopyInterval: Duration?
 
     /// What is advertised is of one protocol, and means nothing on a listener of the other.
     func listener(
@@ -49,6 +51,7 @@ final class Server: Sendable {
     private let outgoing: HTTPClient
     private let reports: SightingReports
     private let sweeper: Sweeper
+    private let goodCopies: GoodCopies?
     private let phase: Phase
     private let settings: ServerSettings
 
@@ -70,7 +73,7 @@ final class Server: Sendable {
         }
         let identity = try settings.certificateFiles.map { (files) throws(Failure) in try files.read() }
         do {
-            store = try Store(path: settings.databasePath, node: "local", at: clock.wallTime)
+            store = try Store.open(path: settings.databasePath, node: "local", at: clock.wallTime)
             controlPlane = try ControlPlane(store: store, changeLog: nil, clock: clock)
             controlPlane.tokens.setFileToken(adminToken)
             let networkManager = controlPlane.networkManager
@@ -108,6 +111,11 @@ final class Server: Sendable {
             controlPlane.networkManager.sweep()
             reports.follow(controlPlane.settings.reportDirection)
         }
+        if let interval = settings.goodCopyInterval, store.refusal == nil {
+            goodCopies = GoodCopies(of: store, every: interval, clock: clock) { Self.write($0, to: log) }
+        } else {
+            goodCopies = nil
+        }
         let phase = Phase()
         self.phase = phase
         var surroundings = HTTPSurroundings()
@@ -121,6 +129,7 @@ final class Server: Sendable {
         }
         CallRecords.serve(controlPlane.networkManager.callLog, in: &surroundings)
         surroundings.log = { level, message, fields in Self.write(level, message, fields, to: log) }
+        surroundings.isLogged = { Self.level(of: $0) >= log.logLevel }
         var api = settings.api
         api.tlsIdentity = identity
         http = HTTPServer(settings: api, controlPlane: controlPlane, clock: clock, surroundings: surroundings)
@@ -138,16 +147,28 @@ final class Server: Sendable {
         log.log(level: change.to == .outOfService ? .warning : .notice, "gateway status changed", metadata: metadata)
     }
 
+    private static func write(_ outcome: GoodCopies.Outcome, to log: Logger) {
+        switch outcome {
+        case .renewed(let revision):
+            log.debug("the good copy of the database is renewed", metadata: ["revision": "\(revision)"])
+        case .failed(let reason):
+            log.warning("the good copy of the database is not renewed", metadata: ["reason": "\(reason)"])
+        }
+    }
+
+    private static func level(of level: HTTPLogLevel) -> Logger.Level {
+        switch level {
+        case .debug: .debug
+        case .info: .info
+        case .warning: .warning
+        case .error: .error
+        }
+    }
+
     private static func write(
         _ level: HTTPLogLevel, _ message: String, _ fields: [(name: String, value: String)], to log: Logger
     ) {
-        let level: Logger.Level =
-            switch level {
-            case .debug: .debug
-            case .info: .info
-            case .warning: .warning
-            case .error: .error
-            }
+        let level = Self.level(of: level)
         guard level >= log.logLevel else { return }
         var metadata = Logger.Metadata()
         for field in fields { metadata[field.name] = "\(field.value)" }
@@ -169,10 +190,16 @@ final class Server: Sendable {
         outgoing.start()
         let proxy = dataPlane.listeners.first { $0.role == .proxy }
         reports.start(as: proxy?.advertised.hostPort ?? controlPlane.node)
-        controlPlane.beginDeliveries(
-            post: { [outgoing] in outgoing.post($0, whenDone: $1) },
-            fault: { [log] in log.error("events for webhooks can't be read", metadata: ["reason": "\($0)"]) })
+        if let refusal = store.refusal {
+            // What webhooks are sent can't be noted either: they would get it again and again.
+            log.critical("the database is damaged; no change is taken", metadata: ["reason": "\(refusal)"])
+        } else {
+            controlPlane.beginDeliveries(
+                post: { [outgoing] in outgoing.post($0, whenDone: $1) },
+                fault: { [log] in log.error("events for webhooks can't be read", metadata: ["reason": "\($0)"]) })
+        }
         sweeper.start()
+        goodCopies?.start()
         phase.set(.serving)
         let api = http.boundAddress.map(\.hostPort) ?? ""
         log.info("listening", metadata: ["role": "api", "address": "\(api)"])
@@ -244,6 +271,7 @@ final class Server: Sendable {
     private func stop() {
         dataPlane.stop()
         sweeper.stop()
+        goodCopies?.stop()
         http.stop()
         controlPlane.endDeliveries()
         reports.stop()
