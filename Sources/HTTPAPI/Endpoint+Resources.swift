@@ -69,16 +69,20 @@ extension Endpoint {
 extension HTTPService {
     /// `GET` of an object; 304 when the client has it already.
     fileprivate func object(_ path: ResourcePath, _ request: HTTPRequest) throws(HTTPProblem) -> HTTPOutcome {
-        let view = try asked { () throws(Refusal) in try controlPlane.view(path) }
-        let precondition = request.headers.ifNoneMatch
-        var answer = HTTPAnswer(200, json: view.value.body, revision: view.revision.number)
-        if let precondition {
+        let (known, revision) = try readAnswers.answer(to: request.target.text, at: controlPlane.revision) {
+            () throws(HTTPProblem) in
+            let view = try asked { () throws(Refusal) in try controlPlane.view(path) }
+            return (.init(json: view.value.body, etag: view.value.etag), view.revision.number)
+        }
+        let etag = known.etag ?? ""
+        var answer = HTTPAnswer(200, type: "application/json", bytes: known.body, revision: revision)
+        if let precondition = request.headers.ifNoneMatch {
             guard let tags = EntityTags(precondition) else {
                 throw HTTPProblem(.malformed, "If-None-Match must be * or a list of entity tags in double quotes")
             }
-            if tags.matchesWeakly(view.value.etag) { answer = HTTPAnswer(304, revision: view.revision.number) }
+            if tags.matchesWeakly(etag) { answer = HTTPAnswer(304, revision: revision) }
         }
-        answer.headers.append(("ETag", "\"\(view.value.etag)\""))
+        answer.headers.append(("ETag", "\"\(etag)\""))
         return .answer(answer)
     }
 
@@ -88,8 +92,12 @@ extension HTTPService {
         query.limitCount = try request.limitCount()
         query.after = try request.cursor()
         let asked = query
-        let page = try self.asked { () throws(Refusal) in try controlPlane.list(asked) }
-        return .answer(answer(of: page, request))
+        let (known, revision) = try readAnswers.answer(to: request.target.text, at: controlPlane.revision) {
+            () throws(HTTPProblem) in
+            let page = try self.asked { () throws(Refusal) in try controlPlane.list(asked) }
+            return (.init(body: answer(of: page, request).body, etag: nil), page.revision)
+        }
+        return .answer(HTTPAnswer(200, type: "application/json", bytes: known.body, revision: revision))
     }
 
     /// A change of one object: 201 and `Location` when it is new, 200, or 204 when it is gone.

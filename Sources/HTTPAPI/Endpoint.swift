@@ -29,7 +29,7 @@ struct Endpoint: Sendable {
     let handler: Handler
     /// What is asked of whoever calls it.
     let need: AccessTable.Need
-    private let segments: [String]
+    private let segments: [Segment]
 
     init(
         _ method: Method, _ template: String, _ parameters: Set<String> = [], form: Form = .json,
@@ -38,22 +38,36 @@ struct Endpoint: Sendable {
         (self.method, self.template, self.parameters) = (method, template, parameters)
         (self.form, self.handler) = (form, handler)
         need = AccessTable.need("\(method.rawValue) \(template)") ?? .role(.admin)
-        segments = template.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        segments = template.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { Segment($0) }
     }
 
     /// What stands in the template's places; nil when the path is not one of the template.
     func match(_ path: [String]) -> [String: String]? {
         guard path.count == segments.count else { return nil }
-        var parameters: [String: String] = [:]
-        for (segment, part) in zip(segments, path) {
-            if segment.hasPrefix("{") {
-                guard !part.isEmpty else { return nil }
-                parameters[String(segment.dropFirst().dropLast())] = part
-            } else if segment != part {
+        // Most templates are told apart by their second segment, and only one of them needs its parameters.
+        for index in segments.indices {
+            if let literal = segments[index].literal {
+                guard literal == path[index] else { return nil }
+            } else if path[index].isEmpty {
                 return nil
             }
         }
+        var parameters: [String: String] = [:]
+        for (segment, part) in zip(segments, path) {
+            if let name = segment.name { parameters[name] = part }
+        }
         return parameters
+    }
+
+    /// A part of a template: what must stand there, or the name of what does.
+    private struct Segment {
+        let literal: String?
+        let name: String?
+
+        init(_ text: Substring) {
+            let isPlace = text.hasPrefix("{")
+            (literal, name) = isPlace ? (nil, String(text.dropFirst().dropLast())) : (String(text), nil)
+        }
     }
 
     /// Every endpoint, in the order of the document. `openapi/tandem.yaml` says the same to clients.
@@ -73,25 +87,29 @@ struct Route: Sendable {
 
     /// Finds the endpoint of a method and path.
     init(_ method: String, _ target: RequestTarget) throws(Failure) {
-        let matches = Endpoint.all.compactMap { endpoint in
-            endpoint.match(target.segments).map { Route(endpoint: endpoint, pathParameters: $0) }
+        let wanted = method == "HEAD" ? "GET" : method
+        for endpoint in Endpoint.all where endpoint.method.rawValue == wanted {
+            guard let parameters = endpoint.match(target.segments) else { continue }
+            self.init(endpoint: endpoint, pathParameters: parameters)
+            return
         }
-        guard !matches.isEmpty else {
-            throw .problem(
+        throw Self.failure(method, target)
+    }
+
+    /// Why there is no such endpoint.
+    private static func failure(_ method: String, _ target: RequestTarget) -> Failure {
+        var names = Endpoint.all.filter { $0.match(target.segments) != nil }.map(\.method.rawValue)
+        guard !names.isEmpty else {
+            return .problem(
                 HTTPProblem(.notFound, "nothing is served at \(target.path.debugDescription); see /openapi.yaml"))
         }
-        let wanted = method == "HEAD" ? "GET" : method
-        guard let match = matches.first(where: { $0.endpoint.method.rawValue == wanted }) else {
-            var names = matches.map(\.endpoint.method.rawValue)
-            if let get = names.firstIndex(of: "GET") { names.insert("HEAD", at: get + 1) }
-            let allow = (names + ["OPTIONS"]).joined(separator: ", ")
-            if method == "OPTIONS" { throw .options(allow: allow) }
-            var problem = HTTPProblem(
-                .methodNotAllowed, "\(method.debugDescription) is no method of this resource; it has \(allow)")
-            problem.headers = [("Allow", allow)]
-            throw .problem(problem)
-        }
-        self = match
+        if let get = names.firstIndex(of: "GET") { names.insert("HEAD", at: get + 1) }
+        let allow = (names + ["OPTIONS"]).joined(separator: ", ")
+        if method == "OPTIONS" { return .options(allow: allow) }
+        var problem = HTTPProblem(
+            .methodNotAllowed, "\(method.debugDescription) is no method of this resource; it has \(allow)")
+        problem.headers = [("Allow", allow)]
+        return .problem(problem)
     }
 
     private init(endpoint: Endpoint, pathParameters: [String: String]) {

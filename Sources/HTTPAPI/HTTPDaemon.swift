@@ -93,10 +93,10 @@ enum HTTPDaemon {
     static func queue(
         _ answer: HTTPAnswer, headers: [(name: String, value: String)], _ connection: OpaquePointer
     ) -> Bool {
-        var body = answer.body
-        let count = body.count
-        let response = body.withUnsafeMutableBytes { bytes in
-            MHD_create_response_from_buffer(count, bytes.baseAddress, .RESPMEM_MUST_COPY)
+        let response = answer.body.withUnsafeBytes { bytes in
+            // It only reads what it copies.
+            MHD_create_response_from_buffer(
+                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
         }
         return queue(response, status: answer.status, headers: headers, connection)
     }

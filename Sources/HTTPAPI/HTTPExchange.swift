@@ -139,8 +139,10 @@ final class HTTPExchange {
         // Who tries to change routing is worth a line, and each change costs a write to the disk anyway; reads come by
         // the thousand, and /metrics counts them.
         let isRead = method == "GET" || method == "HEAD" || method == "OPTIONS"
+        let level: HTTPLogLevel = status >= 500 ? .error : isRead ? .debug : .info
+        guard service.surroundings.isLogged(level) else { return }
         service.log(
-            status >= 500 ? .error : isRead ? .debug : .info, "request",
+            level, "request",
             [
                 ("method", String(method.prefix(32))), ("path", routed?.target.path ?? targetText ?? ""),
                 ("status", "\(status)"), ("who", identity?.who ?? "nobody"),

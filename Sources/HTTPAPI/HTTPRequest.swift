@@ -92,7 +92,7 @@ struct RequestHeaders: Sendable {
     /// The quality that `Accept` gives to a media type (RFC 9110 section 12.5.1), in thousandths; 0: not acceptable.
     /// The most specific range decides.
     func quality(of type: String) -> Int {
-        guard let accept else { return 1000 }
+        guard let accept, accept != "*/*" else { return 1000 }
         let major = type.prefix { $0 != "/" }
         var (best, specificity) = (0, -1)
         for range in accept.lowercased().split(separator: ",").prefix(64) {

@@ -15,6 +15,7 @@ final class HTTPService: Sendable {
     let timekeeper: Timekeeper
     let hostGuard: HostGuard
     let counters = HTTPCounters()
+    let readAnswers = ReadAnswers()
     let connections: ConnectionWatches
     /// What clients are shown; nil: no TLS.
     let shownIdentity: Mutex<TLSIdentity?>

@@ -56,6 +56,8 @@ package struct HTTPSurroundings: Sendable {
     package var call: @Sendable (String) -> JSONValue? = { _ in nil }
     /// Takes the lines of the log.
     package var log: HTTPLog = { _, _, _ in }
+    /// Whether lines of that level are kept at all.
+    package var isLogged: @Sendable (HTTPLogLevel) -> Bool = { _ in true }
 
     /// Surroundings that add nothing.
     package init() {}

@@ -1,10 +1,13 @@
 import Addressing
+import Synchronization
 
 /// Keeps web pages of elsewhere away from an open port (API section 2): `Host` must name us, and so must `Origin` where
 /// a browser sends one.
-struct HostGuard: Sendable {
+final class HostGuard: Sendable {
     private let names: Set<String>
     private let bound: IPAddress
+    /// The `Host` that was ours last: nearly every request has the same.
+    private let last = Mutex<String?>(nil)
 
     init(_ settings: HTTPSettings) {
         names = settings.hostNames.union(["localhost"])
@@ -13,10 +16,13 @@ struct HostGuard: Sendable {
 
     /// Throws `forbidden` for a request that is not meant for us.
     func check(_ headers: RequestHeaders) throws(HTTPProblem) {
-        if let host = headers.host, !isOurs(host) {
-            throw HTTPProblem(
-                .forbidden,
-                "the Host \(host.debugDescription) is not a name of this server; use localhost or its address")
+        if let host = headers.host, last.withLock({ $0 != host }) {
+            guard isOurs(host) else {
+                throw HTTPProblem(
+                    .forbidden,
+                    "the Host \(host.debugDescription) is not a name of this server; use localhost or its address")
+            }
+            last.withLock { $0 = host }
         }
         guard let origin = headers.origin else { return }
         guard let scheme = origin.firstRange(of: "://"), isOurs(String(origin[scheme.upperBound...])) else {

@@ -2,6 +2,8 @@
 struct RequestTarget: Sendable {
     /// The host and port of a target in absolute form; nil for one in origin form.
     let authority: String?
+    /// As it was sent.
+    let text: String
     /// The path as it was sent.
     let path: String
     /// The path's segments, each decoded on its own, so that `%2F` stays inside one.
@@ -14,6 +16,7 @@ struct RequestTarget: Sendable {
 
     /// Reads what stood in the request line. Throws `malformed` when that can't be decoded.
     init(_ text: String) throws(HTTPProblem) {
+        self.text = text
         var rest = text[...]
         if rest.hasPrefix("/") {
             authority = nil
