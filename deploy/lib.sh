@@ -64,6 +64,16 @@ need_packages() {
     rm -f -- "$log"
 }
 
+# The Python of our own, with what of PyPI is needed; nothing of the system's is changed.
+python=$root/.build/python
+
+# need_python MODULE PACKAGE: false when PyPI gives none.
+need_python() {
+    "$python/bin/python3" -c "import $1" >/dev/null 2>&1 && return
+    { [ -x "$python/bin/python3" ] || python3 -m venv "$python"; } >/dev/null 2>&1 &&
+        "$python/bin/python3" -m pip install --quiet "$2" >/dev/null 2>&1
+}
+
 # Builds quietly: `build WHAT-IT-IS ARGUMENTS-OF-SWIFT-BUILD...`.
 build() {
     local what=$1 log

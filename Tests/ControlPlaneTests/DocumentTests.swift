@@ -39,7 +39,10 @@ import Testing
     func `each field that is taken is described, with its bounds and its default`(kind: ResourceKind, name: String)
         throws
     {
-        let described = members(of: name, in: try document())
+        // What the settings may say for all gateways stands apart.
+        let names = kind == .gateways ? [name, "GatewayRules"] : [name]
+        let lines = try document()
+        let described = names.reduce(into: [:]) { $0.merge(members(of: $1, in: lines)) { first, _ in first } }
         var taken: Set<String> = []
         for field in Schema.of(kind).fields {
             let text = String(described[field.name] ?? "")

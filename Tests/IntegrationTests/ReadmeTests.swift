@@ -16,7 +16,7 @@ extension IntegrationTests {
 
         @Test func `every command is one that a test tries`() throws {
             let commands = try commands()
-            #expect(commands.filter { $0.hasPrefix("curl -X PUT ") }.count == 6)
+            #expect(commands.filter { $0.hasPrefix("curl -X PUT ") }.count == 7)
             for command in commands {
                 let program = command.split(separator: " ").first.map(String.init) ?? ""
                 #expect(["curl", "sipp"].contains(program) || scripts.contains(program), "\(command)")

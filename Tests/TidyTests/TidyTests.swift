@@ -68,7 +68,10 @@ import Testing
         expectNone(Checks.leftPlaceholders(among: tree.swiftFiles))
     }
 
-    @Test(arguments: ["deploy/run", "deploy/test", "deploy/demo", "deploy/fuzz", ".ci/run", "deploy/lib.sh"])
+    @Test(arguments: [
+        "deploy/run", "deploy/test", "deploy/demo", "deploy/fuzz", "deploy/schemathesis", "deploy/client/generate",
+        "deploy/measure/slow-clients", ".ci/run", "deploy/lib.sh",
+    ])
     func `scripts are executable, and bash can read them`(path: String) throws {
         let script = tree.root.appendingPathComponent(path).path
         #expect(FileManager.default.isExecutableFile(atPath: script) != path.hasSuffix(".sh"), "\(path): run bit")
