@@ -84,8 +84,8 @@ struct ClientRecord: BitwiseCopyable {
     var claim = SignallingCore.Claim()
     /// Which attempt of its call's record it is.
     var attemptNumber: UInt8?
-    /// A bit for each dialog that a 2xx to it has made, by its key.
-    var dialogs: UInt64 = 0
+    /// Those that a 2xx to it has made.
+    var dialogs = AnsweredDialogs()
     /// The client transaction of the target that its context tried before.
     var previousAttempt: Handle?
     /// Neighbours among the transactions that wait for a first response from the same destination.

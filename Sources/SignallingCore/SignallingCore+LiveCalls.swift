@@ -30,9 +30,7 @@ extension SignallingCore {
         }
         let dialog = RouteMark.dialog(of: response, in: datagram, key: settings.routeSecret)
         // A copy of a 2xx may come after the BYE of its dialog.
-        let bit: UInt64 = 1 << (dialog & 63)
-        guard clients[handle].dialogs & bit == 0 else { return }
-        clients[handle].dialogs |= bit
+        guard clients[handle].dialogs.insert(dialog) else { return }
         let lease = lease(of: response, in: datagram) ?? callLeaseSeconds
         let call = LiveCall(
             dialog: dialog, gateway: gateway, peer: contexts[context].peer, record: contexts[context].recordID,

@@ -58,6 +58,19 @@ import Time
         #expect(try bench.liveCalls(1) == 0)
     }
 
+    @Test func `each of a call's forks is counted, and none of their copies`() throws {
+        var bench = try Bench()
+        let gateway = try bench.gateway(1)
+        for number in 1...40 {
+            _ = try Self.answer(number, in: &bench)
+            let invite = try bench.last("INVITE", to: gateway)
+            for fork in ["second", "third", "fourth"] {
+                for _ in 1...2 { bench.receive(bench.response(200, to: invite, toTag: fork), from: gateway) }
+            }
+            #expect(try bench.liveCalls(1) == UInt32(4 * number))
+        }
+    }
+
     @Test func `a copy of a 2xx that comes after the BYE counts nobody; a second fork is a call of its own`() throws {
         var bench = try Bench()
         let answer = try Self.answer(1, in: &bench)
