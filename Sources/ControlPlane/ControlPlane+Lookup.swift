@@ -22,6 +22,9 @@ extension ControlPlane {
             "revision": .integer(snapshot.revision.number), "routing_plan": .null, "matched_prefix": .null,
             "routing_list": .null, "targets": .array([]), "left_out": .array([]),
         ]
+        if snapshot.isApart {
+            answer["redirect_servers"] = .array(snapshot.settings.redirectServers.map { .string($0.uri) })
+        }
         if let plan {
             explain(query, plan, snapshot, table, into: &answer)
         } else {

@@ -81,6 +81,7 @@ enum LintRule: String, CaseIterable {
     case groupInNoList = "group-in-no-list"
     case listInNoRoute = "list-in-no-route"
     case peerTakesNoCalls = "peer-takes-no-calls"
+    case redirectServersNotTold = "redirect-servers-not-told"
 
     /// What helps.
     var remedy: String {
@@ -102,6 +103,7 @@ enum LintRule: String, CaseIterable {
         case .gatewayInNoGroup: "add it to a gateway group, or delete it: no call reaches it"
         case .groupInNoList: "add it to a routing list, or delete it: no call reaches it"
         case .listInNoRoute: "lead a route to it, or delete it"
+        case .redirectServersNotTold: "set report_to to the API of the side that keeps the gateways' status"
         case .peerTakesNoCalls: "raise max_calls and max_calls_per_second, or delete the peer"
         }
     }

@@ -24,6 +24,7 @@ struct Linter {
         linter.lookAtLists()
         linter.lookAtPeers()
         linter.lookAtTests()
+        linter.lookAtSettings()
         for plan in state.builder.planIDs.sorted() { linter.lookAtPlan(plan) }
         return linter.findings.report(of: state.position.revision.number)
     }
@@ -100,12 +101,23 @@ struct Linter {
         }
     }
 
+    private mutating func lookAtSettings() {
+        guard isApart, state.settings.reportTo == nil else { return }
+        findings.note(
+            .redirectServersNotTold, .warning, .settings,
+            "redirect servers elsewhere are asked, and never told which of their gateways fail")
+    }
+
+    /// True when calls are routed elsewhere, so that routes are for the redirect role alone.
+    private var isApart: Bool { !state.settings.routing.redirectServers.isEmpty }
+
     private mutating func lookAtPlan(_ plan: String) {
         let hasPeer = builder.peers.values.contains { $0.routingPlan == plan }
         if !hasPeer {
             note(.planWithoutPeer, .warning, .routingPlans, plan, "no ingress peer's calls are looked up in it")
         }
         guard builder.routeCount(in: plan) > 0 else {
+            guard !isApart else { return }
             return note(.planWithoutRoute, .warning, .routingPlans, plan, "it has no route")
         }
         var routes = RouteLinter(plan: plan, at: time)

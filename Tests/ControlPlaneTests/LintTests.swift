@@ -130,6 +130,17 @@ import Time
                 == ["error test-fails routing-tests/t", "note peer-takes-no-calls ingress-peers/pbx"])
     }
 
+    @Test func `a proxy that asks redirect servers elsewhere needs no route, and tells them what it sees`() throws {
+        let settings = #"{"redirect_servers":["sip:192.0.2.5:5070"]"#
+        let noRoute = try delete("routing-plans/default/routes/44")
+        #expect(
+            rules(try lint(try patch("settings", settings + "}"), noRoute))
+                == ["warning redirect-servers-not-told settings", "note list-in-no-route routing-lists/uk"])
+        #expect(
+            rules(try lint(try patch("settings", settings + #","report_to":"http://192.0.2.5:8080"}"#), noRoute))
+                == ["note list-in-no-route routing-lists/uk"])
+    }
+
     @Test func `of each rule a hundred findings are told and the others counted`() throws {
         var fixture = try CandidateFixture.london()
         for number in 0..<250 { try fixture.take(try put("gateway-groups/g\(number)", "{}")) }
