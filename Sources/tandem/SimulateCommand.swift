@@ -13,6 +13,8 @@ struct SimulateCommand: ParsableCommand {
     var seeds: SeedRange?
     @Option(help: "Calls in each run, 1...50000.")
     var calls = 60
+    @Option(help: "Redirect servers elsewhere, which the proxy asks, die and come back; 0...16, 0: the co-located one.")
+    var redirectServers = 0
     @Option(help: "A bug to plant between the core and its world: \(PlantedBug.names). The run must find it.")
     var plant: PlantedBug?
     @Flag(help: "One line in all instead of one a run.")
@@ -20,6 +22,7 @@ struct SimulateCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...50_000).contains(calls) else { throw ValidationError("--calls: 1...50000") }
+        guard (0...16).contains(redirectServers) else { throw ValidationError("--redirect-servers: 0...16") }
         guard seed == nil || seeds == nil else { throw ValidationError("--seed or --seeds, not both") }
     }
 
@@ -27,6 +30,7 @@ struct SimulateCommand: ParsableCommand {
         let seeds = seeds?.range ?? (seed ?? UInt64.random(in: 0..<1_000_000_000)).asRange
         var settings = Simulation.Settings(callCount: calls)
         settings.plantedBug = plant
+        settings.redirectServerCount = redirectServers
         var total = SimulationReport.Counts()
         var brokenCount = 0
         for seed in seeds {

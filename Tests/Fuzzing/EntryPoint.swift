@@ -55,7 +55,7 @@ struct FuzzRun {
 
     private mutating func execute(_ bytes: [UInt8]) {
         switch target {
-        case .proxy, .redirect:
+        case .proxy, .redirect, .apart:
             // Kept from input to input, as a worker is; a fresh one now and then, since its time only runs forward.
             if signalling == nil || signalling?.isWornOut == true { signalling = FuzzedSignalling(target) }
             signalling?.take(bytes)

@@ -27,6 +27,8 @@ enum FuzzTarget: String, CaseIterable {
     case proxy
     /// The same as a redirect server.
     case redirect
+    /// The same as a proxy whose redirect servers are elsewhere: the gateways are these.
+    case apart
 
     /// Runs one input of a target that has no state.
     func check(_ bytes: [UInt8]) {
@@ -40,7 +42,7 @@ enum FuzzTarget: String, CaseIterable {
         case .values: FuzzedValues.check(bytes)
         case .branch: FuzzedParts.checkBranch(bytes)
         case .json: FuzzedParts.checkJSON(bytes)
-        case .proxy, .redirect: break
+        case .proxy, .redirect, .apart: break
         }
     }
 }

@@ -19,6 +19,8 @@ final class FuzzedSignalling {
     private let worker: VirtualWorker
     private let snapshot: RoutingSnapshot
     private let mainListener: ListenerNumber
+    /// Redirect servers send calls where they like.
+    private let isApart: Bool
     private var now = Instant(nanoseconds: 1_000_000_000_000)
     private var takenCount = 0
     /// What was last sent to a gateway and to the caller.
@@ -32,6 +34,7 @@ final class FuzzedSignalling {
 
     init(_ target: FuzzTarget) {
         mainListener = target == .redirect ? Self.redirect : Self.proxy
+        isApart = target == .apart
         let table = GatewayInformationTable()
         var builder = SnapshotBuilder()
         for (index, address) in Self.gateways.enumerated() {
@@ -46,6 +49,13 @@ final class FuzzedSignalling {
         if let prefix = Prefix("44"), let network = Network("10.1.0.0/16") {
             builder.changeRoutes(in: RoutingPlan.defaultID, [(prefix, Route(.routingList("l")))])
             builder.put(IngressPeer(id: "p", networks: [network]))
+        }
+        if isApart {
+            var routing = RoutingSettings()
+            routing.redirectServers = Self.gateways.map {
+                RedirectServer(uri: "sip:\($0.hostPort)", address: $0, requestURISuffix: "@\($0.hostPort)")
+            }
+            builder.put(routing, in: table)
         }
         snapshot = builder.snapshot(revision: Revision(1))
         let own = IPAddress(ipv4: 0x0A00_0001)
@@ -63,7 +73,7 @@ final class FuzzedSignalling {
     /// Plays one script to its end, and waits until nothing is left of it.
     func take(_ script: [UInt8]) {
         takenCount += 1
-        (lastRequest, lastResponse, hasDialog) = ([], [], false)
+        (lastRequest, lastResponse, hasDialog) = ([], [], isApart)
         for step in script.split(separator: 0xFF).prefix(32) { play(step) }
         var firedCount = 0
         while let next = worker.nextTimer {
