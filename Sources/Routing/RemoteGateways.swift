@@ -86,13 +86,8 @@ final class RemoteGateways: @unchecked Sendable {
         return number >= 0 && number < count ? gateways[number] : nil
     }
 
-    /// The numbers that stand in a place. Costs a look at all places.
-    var numbers: some Sequence<Int> {
-        (0..<Self.placeCount).lazy.compactMap { place in
-            let word = self.places[place].load(ordering: .acquiring)
-            return word == 0 ? nil : Int(truncatingIfNeeded: word & Self.numberMask) - 1
-        }
-    }
+    /// The numbers that are taken; of one that was lost nothing is known.
+    var numbers: Range<Int> { 0..<min(takenCount.load(ordering: .acquiring), Self.limitCount) }
 
     private func take() -> Int? {
         guard takenCount.load(ordering: .relaxed) < Self.limitCount else { return nil }
