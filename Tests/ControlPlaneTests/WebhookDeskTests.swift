@@ -112,6 +112,7 @@ struct WebhookDeskTests {
     @Test func `when nobody knows whether it was taken, the client is told so and the truth is read`() async throws {
         let api = try ControlPlaneFixture()
         defer { api.close() }
+        try await api.settle()  // the event of the start may come alone, and would take the order
         api.log.order(.writeAndForget)
         let answer = await request(api, .put("oss", try json(#"{"url":"https://oss.example/"}"#), Precondition()))
         #expect(answer.refusal?.problem == .outcomeUnknown)
