@@ -38,7 +38,7 @@ extension Candidate {
             ConfirmationSettlement(revision: revision, state, at: time, who: change.who, by: next)
         }
         switch change.aim {
-        case .operations: return
+        case .operations, .bulk: return
         case .confirm(let revision), .goBack(let revision):
             guard confirmations[revision] != nil else { throw .noPendingConfirmation(of: revision) }
             let isConfirmed = change.aim == .confirm(revision)

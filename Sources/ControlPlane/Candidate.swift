@@ -25,7 +25,7 @@ struct Candidate {
     /// The stored routing tests.
     var tests: RoutingTests
     /// The changes taken so far that change something.
-    private(set) var entries: [ChangeEntry] = []
+    var entries: [ChangeEntry] = []
     /// The changes that wait to be confirmed.
     var confirmations: PendingConfirmations
     /// What became of those that waited before.
@@ -91,9 +91,11 @@ struct Candidate {
 
     /// Throws `test-failed` when the last change makes a stored routing test fail.
     private mutating func judge(against before: Candidate, at time: WallTime) throws(Refusal) {
-        guard !tests.isEmpty, entries.count > before.entries.count, let effects = entries.last?.effects else { return }
+        guard !tests.isEmpty, entries.count > before.entries.count, let entry = entries.last else { return }
+        // Of a bulk it is not asked which routes it is about.
+        let plans = (entry.routes?.planIDs ?? []).map { ResourcePath(.routingPlans, $0) }
         try tests.check(
-            touching: effects.lazy.map(\.path), after: snapshot(),
+            touching: entry.effects.map(\.path) + plans, after: snapshot(),
             before: {
                 var before = before
                 return (before.tests, before.snapshot())
@@ -103,6 +105,7 @@ struct Candidate {
     private mutating func carryOut(
         _ change: Change, _ differences: [Difference], at time: WallTime
     ) throws(Refusal) -> ChangeResult {
+        if case .bulk(let bulk) = change.aim { return try carryOut(bulk, of: change, at: time) }
         guard change.aim == .operations else { return try carryOut(differences, of: change, at: time) }
         let next = Revision(revision.number + 1)
         var before: [ResourcePath: StoredObject?] = [:]

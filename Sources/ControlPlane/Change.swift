@@ -45,6 +45,8 @@ package struct Change: Sendable {
         case goBack(Revision)
         /// Nothing: that revision stays as it is.
         case confirm(Revision)
+        /// What a client has sent beside.
+        case bulk(Bulk)
     }
 
     /// What it is made of.

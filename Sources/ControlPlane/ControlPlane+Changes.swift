@@ -34,7 +34,7 @@ extension ControlPlane {
         case .operations:
             members["operations"] = .array(zip(change.operations, done.operations).map { $0.answer($1) })
         case .restore(let past): members["restores"] = .integer(past.number)
-        case .goBack, .confirm: break
+        case .goBack, .confirm, .bulk: break
         }
         if let basis = done.basis {
             let preview = ChangePreview(

@@ -37,6 +37,12 @@ package final class ControlPlane: Sendable {
     /// Where requests wait for the disk that are no business of the writer's.
     let deskQueue = DispatchQueue(label: "tandem-desk")
     /// Where it is worked out what a change set touches.
+    /// Where bulks are carried out, one at a time, up to their last step.
+    let bulkQueue = DispatchQueue(label: "tandem-bulks")
+    let bulkCount = Atomic(0)
+    let areBulksStopped = Atomic(false)
+    /// As `RouteStage.inPlaceLimitCount`.
+    let bulkInPlaceLimitCount: Int
     let previewQueue = DispatchQueue(label: "tandem-preview")
     let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
@@ -50,9 +56,15 @@ package final class ControlPlane: Sendable {
     /// Loads the live routing data, restores each gateway's status, and compiles the first snapshot. A new database
     /// gets the plan `default` and the ingress peer `loopback` (127.0.0.0/8, ::1/128) as its first revision.
     ///
-    /// - Parameter changeLog: nil: the store itself.
-    package init(store: Store, changeLog: (any ChangeLog)?, clock: any TimeSource) throws(StoreError) {
+    /// - Parameters:
+    ///   - changeLog: nil: the store itself.
+    ///   - bulkInPlaceLimitCount: bulks that change more routes are written beside the live ones.
+    package init(
+        store: Store, changeLog: (any ChangeLog)?, clock: any TimeSource,
+        bulkInPlaceLimitCount: Int = RouteStage.inPlaceLimitCount
+    ) throws(StoreError) {
         let changeLog = changeLog ?? store
+        self.bulkInPlaceLimitCount = bulkInPlaceLimitCount
         let table = GatewayInformationTable()
         if store.position.revision == Revision(0) {
             try Self.commitFirstRevision(to: changeLog, at: store.position, time: clock.wallTime)
@@ -92,12 +104,14 @@ package final class ControlPlane: Sendable {
             }
             running.name = "tandem-writer"
             running.start()
+            purgeLeftovers()
             thread = .running(ended)
         }
     }
 
     /// Finishes what waits and ends the thread. What is submitted from now on is refused.
     package func stop() {
+        areBulksStopped.store(true, ordering: .releasing)
         writer.inbox.stop()
         thread.withLock { thread in
             switch thread {
@@ -107,6 +121,7 @@ package final class ControlPlane: Sendable {
             }
             thread = .ended
         }
+        bulkQueue.sync {}
         webhooks.stop()
         tokens.finish()
     }

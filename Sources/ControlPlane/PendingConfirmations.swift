@@ -86,6 +86,12 @@ struct PendingConfirmation: Sendable {
         if path.kind == .ingressPeers { networks.formUnion(before.body.networks("networks") ?? []) }
     }
 
+    /// True when it made the object.
+    func hasMade(_ path: ResourcePath) -> Bool { made.contains(path) }
+
+    /// The routes of a plan that it changed.
+    func routes(of plan: String) -> [ResourcePath] { touched.filter { $0.plan == plan } }
+
     /// What about an effect would stand in the way of going back; nil: nothing.
     func obstacle(in effect: Effect) -> String? {
         let path = effect.path

@@ -48,6 +48,10 @@ package struct FieldError: Equatable, Sendable {
     package let reason: String
     /// What would be accepted.
     package let allowed: String
+    /// Of a body that is read line by line: the line, from 1 up. The pointer names the field then.
+    package var line: Int64?
+    /// And its column: of CSV the number of the cell in its row, of JSON that of the byte in its line, from 1 up.
+    package var column: Int?
 
     /// An error of its parts.
     package init(_ pointer: String, _ value: JSONValue, _ reason: String, allowed: String) {
@@ -56,8 +60,11 @@ package struct FieldError: Equatable, Sendable {
 
     /// The error as a member of `errors`.
     package var json: JSONValue {
-        .object([
+        var members: [String: JSONValue] = [
             "pointer": .string(pointer), "value": value, "reason": .string(reason), "allowed": .string(allowed),
-        ])
+        ]
+        if let line { members["line"] = .integer(line) }
+        if let column { members["column"] = .integer(Int64(column)) }
+        return .object(members)
     }
 }

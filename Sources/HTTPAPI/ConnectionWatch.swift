@@ -56,6 +56,14 @@ final class ConnectionWatch: Sendable {
         state.withLock { if $0.deadline != nil { $0.deadline = deadline } }
     }
 
+    /// The client goes on sending what takes long: it keeps nobody waiting, and has until then for the rest.
+    func noteProgress(at now: Instant, deadline: Instant) {
+        state.withLock { state in
+            guard state.deadline != nil else { return }
+            (state.deadline, state.waitingSince) = (deadline, now)
+        }
+    }
+
     /// Since when the client keeps us waiting; nil: it does not, or the connection is shut down.
     var waitingSince: Instant? { state.withLock { $0.isShut ? nil : $0.waitingSince } }
 

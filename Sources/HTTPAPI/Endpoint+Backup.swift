@@ -29,8 +29,6 @@ extension Endpoint {
 struct FileBody: Sendable {
     /// The media type of an SQLite database.
     static let type = "application/vnd.sqlite3"
-    /// How fast a client must read at least, bytes a second (API section 9).
-    static let leastBytesPerSecond: Int64 = 1024
     /// How much is read from the file at once.
     static let pieceBytes = 65536
 

@@ -30,11 +30,8 @@ extension Endpoint {
 
     private static let routes: [Endpoint] =
         [
-            Endpoint(.get, "/v1/routing-plans/{id}/routes", ["limit", "cursor", "prefix"]) {
-                service, request throws(HTTPProblem) in
-                var query = ListQuery(.routes, plan: request.path("id"))
-                query.idPrefix = request["prefix"]
-                return try service.list(query, request)
+            Endpoint(.get, "/v1/routing-plans/{id}/routes", ["limit", "cursor", "prefix"], form: .table) {
+                service, request throws(HTTPProblem) in try service.routes(request)
             }
         ]
         + object("/v1/routing-plans/{id}/routes/{prefix}") {
@@ -87,7 +84,7 @@ extension HTTPService {
     }
 
     /// A page of a list.
-    fileprivate func list(_ query: ListQuery, _ request: HTTPRequest) throws(HTTPProblem) -> HTTPOutcome {
+    func list(_ query: ListQuery, _ request: HTTPRequest) throws(HTTPProblem) -> HTTPOutcome {
         var query = query
         query.limitCount = try request.limitCount()
         query.after = try request.cursor()

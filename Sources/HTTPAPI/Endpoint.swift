@@ -12,10 +12,13 @@ struct Endpoint: Sendable {
     }
 
     /// In which forms the answer comes.
-    enum Form: Sendable { case json, events, text }
+    enum Form: Sendable { case json, events, text, table }
 
     /// Makes something of a request.
     typealias Handler = @Sendable (HTTPService, HTTPRequest) throws(HTTPProblem) -> HTTPOutcome
+
+    /// Makes a place for the body of a request whose headers have come.
+    typealias BulkHandler = @Sendable (HTTPService, HTTPRequest) throws(HTTPProblem) -> BulkUpload
 
     /// The method.
     let method: Method
@@ -25,8 +28,12 @@ struct Endpoint: Sendable {
     let parameters: Set<String>
     /// In which forms the answer comes.
     let form: Form
+    /// Which types of body are read while they come; empty: the body is one JSON text.
+    let bulkTypes: [String]
     /// What is done.
     let handler: Handler
+    /// Where such a body goes.
+    let bulkHandler: BulkHandler?
     /// What is asked of whoever calls it.
     let need: AccessTable.Need
     private let segments: [Segment]
@@ -37,6 +44,19 @@ struct Endpoint: Sendable {
     ) {
         (self.method, self.template, self.parameters) = (method, template, parameters)
         (self.form, self.handler) = (form, handler)
+        (bulkTypes, bulkHandler) = ([], nil)
+        need = AccessTable.need("\(method.rawValue) \(template)") ?? .role(.admin)
+        segments = template.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { Segment($0) }
+    }
+
+    /// One whose body is read while it comes.
+    init(
+        bulk method: Method, _ template: String, _ parameters: Set<String> = [], types: [String],
+        _ handler: @escaping BulkHandler
+    ) {
+        (self.method, self.template, self.parameters, form) = (method, template, parameters, .json)
+        (bulkTypes, bulkHandler) = (types, handler)
+        self.handler = { _, _ throws(HTTPProblem) in throw HTTPProblem(.internalError, "a bulk without its body") }
         need = AccessTable.need("\(method.rawValue) \(template)") ?? .role(.admin)
         segments = template.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { Segment($0) }
     }
@@ -72,7 +92,7 @@ struct Endpoint: Sendable {
 
     /// Every endpoint, in the order of the document. `openapi/tandem.yaml` says the same to clients.
     static let all: [Endpoint] =
-        resources + changes + status + statusChanges + events + webhooks + calls + tokens + backup + system
+        resources + bulk + changes + status + statusChanges + events + webhooks + calls + tokens + backup + system
 }
 
 /// Where a request goes.
@@ -132,13 +152,19 @@ struct Route: Sendable {
         where headers.quality(of: "application/json") == 0 && headers.quality(of: "text/event-stream") == 0:
             throw HTTPProblem(
                 .notAcceptable, "the answer is application/json or text/event-stream; Accept excludes both")
-        case .json, .events, .text: break
+        case .table
+        where (["application/json"] + Endpoint.tableTypes).allSatisfy { headers.quality(of: $0) == 0 }:
+            throw HTTPProblem(
+                .notAcceptable,
+                "the answer is application/json, \(Endpoint.tableTypes.joined(separator: " or ")); Accept excludes all")
+        case .json, .events, .text, .table: break
         }
         try checkBodyType(headers)
     }
 
     private func checkBodyType(_ headers: RequestHeaders) throws(HTTPProblem) {
         let hasBody = [.put, .post, .patch].contains(endpoint.method)
+        guard endpoint.bulkTypes.isEmpty else { return try checkBulkType(headers) }
         guard hasBody, let type = headers.mediaType else { return }
         // curl -d says form-urlencoded when nothing is said; JSON is then read as JSON (API section 3).
         var accepted = ["application/json"]
@@ -147,6 +173,16 @@ struct Route: Sendable {
         let names = accepted.joined(separator: " or ")
         var problem = HTTPProblem(
             .unsupportedMediaType, "a body of the type \(type.debugDescription) is not taken here; send \(names)")
+        problem.headers = [(endpoint.method == .patch ? "Accept-Patch" : "Accept", accepted.joined(separator: ", "))]
+        throw problem
+    }
+
+    private func checkBulkType(_ headers: RequestHeaders) throws(HTTPProblem) {
+        let accepted = endpoint.bulkTypes
+        guard !accepted.contains(headers.mediaType ?? "") else { return }
+        let type = headers.mediaType.map { "a body of the type \($0.debugDescription)" } ?? "a body without a type"
+        var problem = HTTPProblem(
+            .unsupportedMediaType, "\(type) is not taken here; send \(accepted.joined(separator: " or "))")
         problem.headers = [(endpoint.method == .patch ? "Accept-Patch" : "Accept", accepted.joined(separator: ", "))]
         throw problem
     }

@@ -12,6 +12,8 @@ struct HTTPAnswer: Sendable {
     var revision: Int64?
     /// A body that is read from a file instead.
     var file: FileBody?
+    /// A body that is made while it is sent instead.
+    var pages: PagedBody?
     /// No cache on the way may keep it.
     var isPrivate = false
 

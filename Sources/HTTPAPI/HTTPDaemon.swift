@@ -1,4 +1,5 @@
 import CMicrohttpd
+import ControlPlane
 import Glibc
 import Time
 
@@ -84,9 +85,12 @@ enum HTTPDaemon {
                 connection, method: String(cString: method), version: String(cString: version))
         }
         guard pieceBytes.pointee > 0 else { return exchange.proceed(connection) }
-        let bytes = UnsafeRawBufferPointer(start: piece, count: pieceBytes.pointee)
-        pieceBytes.pointee = 0
-        return exchange.receive(bytes)
+        switch exchange.receive(UnsafeRawBufferPointer(start: piece, count: pieceBytes.pointee), connection) {
+        case .taken: pieceBytes.pointee = 0
+        case .parked: break  // it comes again
+        case .ended: return false
+        }
+        return true
     }
 
     /// Sends a whole answer.
@@ -141,20 +145,79 @@ enum HTTPDaemon {
     /// What the callback of a file works on.
     final class FileSource {
         let file: FileBody
-        private let watch: ConnectionWatch?
-        private let firstDeadline: Instant
+        private let pace: ReadingPace
 
-        init(_ file: FileBody, _ watch: ConnectionWatch?, timeout: Duration, clock: any TimeSource) {
-            (self.file, self.watch, firstDeadline) = (file, watch, clock.now + timeout)
-        }
+        init(_ file: FileBody, _ pace: ReadingPace) { (self.file, self.pace) = (file, pace) }
 
         func read(at offset: UInt64, into buffer: UnsafeMutablePointer<CChar>, limitBytes: Int) -> Int {
             guard let count = file.read(at: offset, into: buffer, limitBytes: limitBytes) else {
                 return tandem_http_end_with_error()
             }
-            let seconds = Int64(clamping: offset) / FileBody.leastBytesPerSecond
-            watch?.extend(to: firstDeadline + .seconds(seconds))
+            pace.note(Int64(clamping: offset))
             return count
+        }
+    }
+
+    /// Sends pages as they are made, to a client that reads fast enough.
+    static func queue(
+        _ source: PageSource, status: UInt32, headers: [(name: String, value: String)], _ connection: OpaquePointer
+    ) -> Bool {
+        let response = MHD_create_response_from_callback(
+            tandem_http_size_unknown(), FileBody.pieceBytes,
+            { closure, _, buffer, limitBytes in
+                guard let closure, let buffer else { return tandem_http_end_with_error() }
+                return Unmanaged<PageSource>.fromOpaque(closure).takeUnretainedValue()
+                    .read(into: buffer, limitBytes: limitBytes)
+            }, Unmanaged.passRetained(source).toOpaque(),
+            { closure in
+                guard let closure else { return }
+                Unmanaged<PageSource>.fromOpaque(closure).release()
+            })
+        return queue(response, status: status, headers: headers, connection)
+    }
+
+    /// What the callback of pages works on.
+    final class PageSource {
+        private let pages: PagedBody
+        private let connection: OpaquePointer
+        private let pace: ReadingPace
+        private let service: HTTPService
+        private var sentBytes: Int64 = 0
+
+        init(_ pages: PagedBody, _ connection: OpaquePointer, _ pace: ReadingPace, _ service: HTTPService) {
+            (self.pages, self.connection, self.pace, self.service) = (pages, connection, pace, service)
+        }
+
+        func read(into buffer: UnsafeMutablePointer<CChar>, limitBytes: Int) -> Int {
+            do throws(Refusal) {
+                guard let count = try pages.read(connection, into: buffer, limitBytes: limitBytes) else {
+                    return tandem_http_end_of_stream()
+                }
+                pace.note(sentBytes)
+                sentBytes += Int64(count)
+                return count
+            } catch {
+                // The status line is long gone; the client sees that the end is missing.
+                service.log(.error, "an answer broke off", [("reason", error.detail)])
+                return tandem_http_end_with_error()
+            }
+        }
+    }
+
+    /// How long a client may take for a large answer: the more it has read, the longer.
+    struct ReadingPace {
+        private let watch: ConnectionWatch?
+        private let firstDeadline: Instant
+        private let leastBytesPerSecond: Int64
+
+        init(_ watch: ConnectionWatch?, _ settings: HTTPSettings, from now: Instant) {
+            (self.watch, firstDeadline) = (watch, now + settings.bodyTimeout)
+            leastBytesPerSecond = max(1, settings.leastBytesPerSecond)
+        }
+
+        /// So many bytes were read.
+        func note(_ byteCount: Int64) {
+            watch?.extend(to: firstDeadline + .seconds(byteCount / leastBytesPerSecond))
         }
     }
 

@@ -5,10 +5,21 @@ import Time
 
 /// One request from its first line to the last byte of its answer. Touched on libmicrohttpd's thread only.
 ///
-///     begun --headers--> receiving --body--> change, wait --answer--> answered
-///                                       \--> stream, answered
+///     begun --headers--> receiving --body--> change, wait --answer--> pages, answered
+///                                       \--> stream, pages, answered
 final class HTTPExchange {
-    private enum Stage { case begun, receiving, change(PendingChange), wait(LongPoll), stream(EventStream), answered }
+    private enum Stage {
+        case begun, receiving, change(PendingChange), wait(LongPoll), stream(EventStream), pages(PagedBody), answered
+    }
+
+    /// What became of a piece of the body.
+    enum Received {
+        case taken
+        /// The connection is parked; the piece comes again.
+        case parked
+        /// The connection can't go on.
+        case ended
+    }
 
     private let service: HTTPService
     private let watch: ConnectionWatch?
@@ -22,6 +33,7 @@ final class HTTPExchange {
     private var refused: HTTPAnswer?
     private var identity: Identity?
     private var body: [UInt8] = []
+    private var bulk: BulkReceiving?
     private var discardedBytes = 0
     private var status: UInt32 = 0
 
@@ -46,13 +58,14 @@ final class HTTPExchange {
         self.method = method
         headers = RequestHeaders(connection)
         stage = .receiving
-        do { try checkHeaders(connection, version: version) } catch { refused = answer(to: error) }
+        let lateAnswer = service.rawAnswer(service.slow("body", setting: "--api-body-timeout-s"), requestID: id)
+        do {
+            try checkHeaders(connection, version: version)
+            bulk = try makeBulk(lateAnswer: lateAnswer)
+        } catch { refused = answer(to: error) }
         let hasBody = headers.announcesBody
         if hasBody {
-            let late = service.slow("body", setting: "--api-body-timeout-s")
-            watch?.expect(
-                within: service.settings.bodyTimeout, from: service.clock.now,
-                orElse: service.rawAnswer(late, requestID: id))
+            watch?.expect(within: service.settings.bodyTimeout, from: service.clock.now, orElse: lateAnswer)
         } else {
             watch?.expectNothing()
         }
@@ -63,17 +76,37 @@ final class HTTPExchange {
         return send(refused, connection)
     }
 
-    /// A piece of the body. Returns false when the connection can't go on.
-    func receive(_ piece: UnsafeRawBufferPointer) -> Bool {
+    /// A piece of the body.
+    func receive(_ piece: UnsafeRawBufferPointer, _ connection: OpaquePointer) -> Received {
         guard refused == nil else { return discard(piece.count) }
-        let limit = service.settings.bodyLimitBytes
-        guard piece.count <= limit - body.count else {
+        if let bulk {
+            guard !service.isStopping else { return .ended }
+            switch bulk.receive(piece, connection) {
+            case .taken: return .taken
+            case .parked: return .parked
+            case .tooLarge: refused = answer(to: tooLarge)
+            }
+        } else if piece.count <= service.settings.bodyLimitBytes - body.count {
+            body.append(contentsOf: piece)
+            return .taken
+        } else {
             refused = answer(to: tooLarge)
             body = []
-            return discard(piece.count)
         }
-        body.append(contentsOf: piece)
-        return true
+        return discard(piece.count)
+    }
+
+    /// The place for the body of a bulk; nil: the request is none.
+    private func makeBulk(lateAnswer: [UInt8]) throws(Route.Failure) -> BulkReceiving? {
+        guard let (target, route) = routed, let identity, let handler = route.endpoint.bulkHandler else { return nil }
+        let request = HTTPRequest(
+            target: target, pathParameters: route.pathParameters, headers: headers, body: [], isHead: false,
+            identity: identity, id: id)
+        do throws(HTTPProblem) {
+            return BulkReceiving(try handler(service, request), service, watch, lateAnswer: lateAnswer)
+        } catch {
+            throw .problem(error)
+        }
     }
 
     /// The request is whole, or the connection was resumed. Returns false when it can't go on.
@@ -110,7 +143,7 @@ final class HTTPExchange {
                     if let answer = try poll.answer() { return send(answer, connection) }
                 } catch { return send(answer(to: error), connection) }
                 if poll.parking.park(connection) { return true }
-            case .begun, .receiving, .stream, .answered: return false
+            case .begun, .receiving, .stream, .pages, .answered: return false
             }
         }
     }
@@ -128,9 +161,13 @@ final class HTTPExchange {
             stream.finish()
             service.unregister(stream.parking)
             service.counters.closeStream()
+        case .pages(let pages):
+            pages.finish()
+            service.unregister(pages.parking)
         case .begun, .receiving, .answered: break
         }
         stage = .answered
+        bulk?.end()
         let now = service.clock.now
         watch?.whenGone(nil)
         watch?.expect(
@@ -155,15 +192,21 @@ final class HTTPExchange {
         service.settings.bodyLimitBytes.multipliedReportingOverflow(by: 4).partialValue
     }
 
-    private func discard(_ count: Int) -> Bool {
+    private func discard(_ count: Int) -> Received {
         discardedBytes += count
-        return discardedBytes <= discardLimitBytes
+        return discardedBytes <= discardLimitBytes ? .taken : .ended
     }
+
+    private var isBulk: Bool { routed?.route.endpoint.bulkHandler != nil }
+
+    /// How long the body may be.
+    private var limitBytes: Int { isBulk ? service.settings.bulkLimitBytes : service.settings.bodyLimitBytes }
 
     private var tooLarge: HTTPProblem {
         HTTPProblem(
             .tooLarge,
-            "the body is larger than the limit of \(service.settings.bodyLimitBytes) bytes (--api-body-limit-bytes)")
+            "the body is larger than the limit of \(limitBytes) bytes "
+                + "(\(isBulk ? "--api-bulk-limit-bytes" : "--api-body-limit-bytes"))")
     }
 
     private func checkHeaders(_ connection: OpaquePointer, version: String) throws(Route.Failure) {
@@ -188,7 +231,7 @@ final class HTTPExchange {
             routed = (target, route)
             identity = try service.admit(headers, from: Self.address(of: connection), to: route.endpoint)
             try route.check(target, headers)
-            if let length = headers.contentLength, Int(length).map({ $0 > service.settings.bodyLimitBytes }) ?? true {
+            if let length = headers.contentLength, Int(length).map({ $0 > limitBytes }) ?? true {
                 throw tooLarge
             }
         } catch let problem as HTTPProblem {
@@ -206,6 +249,7 @@ final class HTTPExchange {
         }
         // The body may have taken its time: what was allowed then must be so still.
         try checkStillGood()
+        if let bulk { return .change(bulk.upload.finish()) }
         let request = HTTPRequest(
             target: target, pathParameters: route.pathParameters, headers: headers, body: body,
             isHead: method == "HEAD", identity: identity, id: id)
@@ -283,12 +327,19 @@ final class HTTPExchange {
         // A client that does not read its answer is waited for as long as one that does not send its body.
         watch?.expect(
             within: service.settings.bodyTimeout, from: service.clock.now, orElse: nil, isClientsTurn: false)
+        let headers = commonHeaders(answer.revision, isPrivate: answer.isPrivate) + answer.headers
+        let pace = HTTPDaemon.ReadingPace(watch, service.settings, from: service.clock.now)
         if let file = answer.file {
-            let source = HTTPDaemon.FileSource(file, watch, timeout: service.settings.bodyTimeout, clock: service.clock)
-            let headers = commonHeaders(answer.revision, isPrivate: answer.isPrivate) + answer.headers
+            let source = HTTPDaemon.FileSource(file, pace)
             return HTTPDaemon.queue(source, status: answer.status, headers: headers, connection)
         }
-        return HTTPDaemon.queue(
-            answer, headers: commonHeaders(answer.revision, isPrivate: answer.isPrivate) + answer.headers, connection)
+        if let pages = answer.pages {
+            stage = .pages(pages)
+            service.register(pages.parking)
+            pages.begin()
+            let source = HTTPDaemon.PageSource(pages, connection, pace, service)
+            return HTTPDaemon.queue(source, status: answer.status, headers: headers, connection)
+        }
+        return HTTPDaemon.queue(answer, headers: headers, connection)
     }
 }

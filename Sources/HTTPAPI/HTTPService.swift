@@ -26,6 +26,8 @@ final class HTTPService: Sendable {
     /// Tells the requests of one run from those of another.
     private let runName = String(UInt32.random(in: .min ... .max), radix: 36)
     private let waiting = Mutex<[ObjectIdentifier: Parking]>([:])
+    /// Bodies of bulks that have not come whole: nobody waits for them when the server stops.
+    private let uploads = Mutex<[ObjectIdentifier: Parking]>([:])
 
     init(
         _ settings: HTTPSettings, _ surroundings: HTTPSurroundings, _ controlPlane: ControlPlane,
@@ -57,7 +59,9 @@ final class HTTPService: Sendable {
 
     /// Has every request that waits look again whether it may go on.
     func wakeAll() {
-        for parking in waiting.withLock({ Array($0.values) }) { parking.wake() }
+        for parking in waiting.withLock({ Array($0.values) }) + uploads.withLock({ Array($0.values) }) {
+            parking.wake()
+        }
     }
 
     /// A request begins to wait.
@@ -66,11 +70,20 @@ final class HTTPService: Sendable {
     /// It waits no longer.
     func unregister(_ parking: Parking) { waiting.withLock { $0[ObjectIdentifier(parking)] = nil } }
 
+    /// The body of a bulk begins to come.
+    func registerUpload(_ parking: Parking) { uploads.withLock { $0[ObjectIdentifier(parking)] = parking } }
+
+    /// It has come, or comes no longer.
+    func unregisterUpload(_ parking: Parking) { uploads.withLock { $0[ObjectIdentifier(parking)] = nil } }
+
     /// How many requests wait or are streams.
     var waitingCount: Int { waiting.withLock { $0.count } }
 
     /// True while a connection is suspended.
-    var hasParked: Bool { waiting.withLock { waiting in waiting.values.contains { $0.isParked } } }
+    var hasParked: Bool {
+        waiting.withLock { $0.values.contains { $0.isParked } }
+            || uploads.withLock { $0.values.contains { $0.isParked } }
+    }
 
     /// The next request's id.
     func nextRequestID() -> String {

@@ -22,6 +22,10 @@ package struct HTTPSettings: Sendable {
     package var headerLimitBytes = 16 * 1024
     /// A body that is no bulk, bytes.
     package var bodyLimitBytes = 1024 * 1024
+    /// The body of a bulk, bytes.
+    package var bulkLimitBytes = 2 << 30
+    /// How fast a client must send the body of a bulk, and read an answer that is large, at least, bytes a second.
+    package var leastBytesPerSecond: Int64 = 1024
     /// Connections in all.
     package var connectionLimitCount: UInt32 = 256
     /// Connections from one address.

@@ -224,6 +224,6 @@ struct JSONParser {
         let line = before.count { $0 == 0x0A } + 1
         let lineStart = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
         return MalformedJSON(
-            detail: "not JSON: line \(line), column \(offset - lineStart + 1): \(what)", offset: offset)
+            detail: "not JSON: line \(line), column \(offset - lineStart + 1): \(what)", what: what, offset: offset)
     }
 }

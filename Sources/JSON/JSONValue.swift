@@ -82,6 +82,8 @@ package indirect enum JSONValue: Equatable, Sendable {
 package struct MalformedJSON: Error, Equatable {
     /// What is wrong and at which line and column; columns are bytes, from 1 up.
     package let detail: String
+    /// What is wrong, without where.
+    package let what: String
     /// Where: bytes from the start of the text.
     package let offset: Int
 }

@@ -1,7 +1,7 @@
 import GRDB
 import JSON
 package import Routing
-import Time
+package import Time
 
 // From what was sent to what it changes.
 extension RouteStage {
@@ -239,15 +239,51 @@ extension RouteStage {
         plans[index].digest = nil
         guard counts.total > EntryDigest.routesApartCount else { return }
         var digest = RoutesDigest(plan: plans[index].id)
-        try forEachChange(of: index) { prefix, body, createdAt in
+        try forEach(of: index) { prefix, body, createdAt in
             digest.add(prefix, body: body, createdAt: createdAt)
         }
         plans[index].digest = digest.finish()
     }
 
-    /// Calls `body` with each difference of a plan in the order of the paths' bytes: the prefix' digits or the
-    /// catch-all's name, the body (nil: deleted), when the route was made (nil: with the change).
-    func forEachChange(
+    /// Calls `body` with each difference of a plan in the order of the paths' bytes, until it returns false: the
+    /// prefix' digits or the catch-all's name, and the canonical body (nil: deleted), as UTF-8 that is there until it
+    /// returns.
+    package func forEachChange(
+        of plan: Int, _ body: (_ prefix: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer?) -> Bool
+    ) throws(StoreError) {
+        struct Enough: Error {}
+        try staging {
+            do {
+                try forEach(of: plan) { prefix, text, _ in
+                    if !body(prefix, text) { throw Enough() }
+                }
+            } catch is Enough {
+                return
+            }
+        }
+    }
+
+    /// True when a route of exactly this prefix is among the differences.
+    package func changes(_ prefix: String, of plan: Int) throws(StoreError) -> Bool {
+        try staging {
+            let statement = try connection.statement("SELECT 1 FROM changes WHERE plan = ? AND prefix = ?")
+                .bind(.integer(Int64(plan)), .text(ObjectTable.routes.stored(prefix)))
+            defer { statement.reset() }
+            return try statement.next()
+        }
+    }
+
+    /// The newest time of making among routes that stay there: the change has to come later. Nil: there is none.
+    package func newestTime() throws(StoreError) -> WallTime? {
+        try staging {
+            let statement = try connection.statement("SELECT max(created_at) FROM changes")
+            defer { statement.reset() }
+            return try statement.next() ? statement.integerOrNull(0).map { WallTime(milliseconds: $0) } : nil
+        }
+    }
+
+    /// With when the route was made (nil: with the change).
+    func forEach(
         of index: Int,
         _ body: (_ prefix: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer?, WallTime?) throws
             -> Void

@@ -222,6 +222,12 @@ package final class RouteStage: @unchecked Sendable {
         }
     }
 
+    /// What it does to one plan, once it is resolved.
+    package func counts(of plan: Int) -> RouteCounts { plans[plan].counts }
+
+    /// The plans' ids, by their numbers.
+    package var planIDs: [String] { plans.map(\.id) }
+
     // MARK: its end
 
     /// Takes the file away. Whoever has it open reads on.

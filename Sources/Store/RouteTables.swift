@@ -1,4 +1,5 @@
 import GRDB
+import Routing
 
 /// A table of routes: what a plan's routes are or were, until a bulk put another table in its place.
 struct RouteTable {
@@ -25,6 +26,16 @@ enum RouteTables {
     /// The numbers of those that a bulk has not put in force.
     static func notBegun(_ db: Database) throws -> [Int64] {
         try Int64.fetchAll(db, sql: "SELECT table_number FROM route_tables WHERE begun_revision IS NULL")
+    }
+
+    /// The number of the table that a plan's calls followed at a revision; nil when it had none.
+    static func number(of plan: String, at revision: Revision, _ db: Database) throws -> Int64? {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT table_number FROM route_tables INDEXED BY route_tables_begun
+                WHERE plan = ? AND begun_revision <= ? ORDER BY begun_revision DESC LIMIT 1
+                """)
+        return try Row.fetchOne(statement, arguments: [plan, revision.number]).map { try $0.integer(0) }
     }
 
     /// The number of the table that a plan's calls follow; makes one when there is none.

@@ -16,12 +16,18 @@ extension Store {
 
     /// Writes tables beside the live ones for the plans of which a resolved stage changes more than `limitCount`
     /// routes.
-    package func build(_ stage: RouteStage, inPlaceLimitCount limitCount: Int) throws(StoreError) {
+    ///
+    /// - Parameter isWanted: asked between some rows and the next.
+    /// - Returns: false when it was wanted no longer.
+    package func build(
+        _ stage: RouteStage, inPlaceLimitCount limitCount: Int, while isWanted: () -> Bool = { true }
+    ) throws(StoreError) -> Bool {
         do {
-            try withStage(stage) {
-                for index in stage.plans.indices where stage.plans[index].counts.total > limitCount {
-                    try build(index, of: stage)
-                }
+            let large = stage.plans.indices.filter { stage.plans[$0].counts.total > limitCount }
+            guard !large.isEmpty else { return true }
+            return try withStage(stage) {
+                for index in large where try !build(index, of: stage, while: isWanted) { return false }
+                return true
             }
         } catch {
             throw StoreError(staging: path, error)
@@ -68,10 +74,10 @@ extension Store {
     private static let rowsAtOnce = 20_000
 
     /// The stage is `stage` on the writing connection while `body` runs.
-    private func withStage(_ stage: RouteStage, _ body: () throws -> Void) throws {
+    private func withStage<Value>(_ stage: RouteStage, _ body: () throws -> Value) throws -> Value {
         try pool.writeWithoutTransaction { db in try Self.attach(stage, db) }
         defer { pool.writeWithoutTransaction { db in Self.detachStage(db) } }
-        try body()
+        return try body()
     }
 
     static func attach(_ stage: RouteStage, _ db: Database) throws {
@@ -81,7 +87,7 @@ extension Store {
     /// One that can't be let go of, which is not to be expected, is in the next one's way and shows there.
     static func detachStage(_ db: Database) { _ = Result { try db.execute(sql: "DETACH DATABASE stage") } }
 
-    private func build(_ index: Int, of stage: RouteStage) throws {
+    private func build(_ index: Int, of stage: RouteStage, while isWanted: () -> Bool) throws -> Bool {
         let successor = try pool.write { db in
             try db.execute(
                 sql: """
@@ -94,6 +100,7 @@ extension Store {
         let plan = stage.plans[index]
         var next: String? = ""
         while let first = next {
+            guard isWanted() else { return false }
             next = try pool.write { db in
                 let end = try Self.end(ofRowsFrom: first, plan, index, db)
                 let range = end == nil ? ">= ?5" : ">= ?5 AND prefix < ?6"
@@ -101,6 +108,7 @@ extension Store {
                 return end
             }
         }
+        return true
     }
 
     /// Where the next rows begin; nil: these are the last.
@@ -189,7 +197,7 @@ extension Store {
             if let apart = stage.plans[plan.index].digest {
                 digest.add(apart)
             } else {
-                try stage.forEachChange(of: plan.index) { prefix, body, createdAt in
+                try stage.forEach(of: plan.index) { prefix, body, createdAt in
                     digest.add(
                         EntryDigest.EffectLine(
                             path: ResourcePath(

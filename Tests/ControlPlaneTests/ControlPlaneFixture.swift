@@ -63,12 +63,17 @@ final class ControlPlaneFixture: Sendable {
     let log: OrderedChangeLog
     let plane: ControlPlane
 
-    init(folder: TemporaryFolder? = nil, clock: StandingClock = StandingClock(), starts: Bool = true) throws {
+    /// - Parameter bulksInPlace: bulks that change more routes are written beside the live ones.
+    init(
+        folder: TemporaryFolder? = nil, clock: StandingClock = StandingClock(), starts: Bool = true,
+        bulksInPlace: Int = RouteStage.inPlaceLimitCount
+    ) throws {
         let folder = try folder ?? TemporaryFolder()
         (self.folder, self.clock) = (folder, clock)
         store = try Store(path: folder.file(), node: "n1", at: clock.wallTime)
         log = OrderedChangeLog(store: store)
-        plane = try ControlPlane(store: store, changeLog: log, clock: clock)
+        plane = try ControlPlane(
+            store: store, changeLog: log, clock: clock, bulkInPlaceLimitCount: bulksInPlace)
         if starts { plane.start() }
     }
 

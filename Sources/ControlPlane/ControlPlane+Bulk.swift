@@ -1,0 +1,37 @@
+import Dispatch
+import Routing
+import Store
+import Synchronization
+
+extension ControlPlane {
+    /// Begins a bulk; `finish` or `abandon` has to follow. Throws `notFound` when there is no such plan,
+    /// `tooManyRequests` when there are too many bulks already, `readOnly` when the disk takes nothing.
+    package func beginBulk(_ order: BulkOrder) throws(Refusal) -> Bulk {
+        guard state.builder.contains(.routingPlans, order.plan) else {
+            throw .notFound(ResourcePath(.routingPlans, order.plan))
+        }
+        guard bulkCount.wrappingAdd(1, ordering: .relaxed).newValue <= Bulk.limitCount else {
+            endBulk()
+            var refusal = Refusal(.tooManyRequests, "\(Bulk.limitCount) bulks are under way, the most; come again.")
+            refusal.retryAfterSeconds = 5
+            throw refusal
+        }
+        do throws(StoreError) {
+            return Bulk(order, try store.makeRouteStage(), self)
+        } catch {
+            endBulk()
+            throw Refusal(staging: error)
+        }
+    }
+
+    /// How many bulks are under way.
+    package var bulksUnderWay: Int { bulkCount.load(ordering: .relaxed) }
+
+    func endBulk() { bulkCount.wrappingSubtract(1, ordering: .relaxed) }
+
+    /// Lets go of what bulks of an earlier run have left in the database: rows that nobody sees. What can't be deleted
+    /// is tried again at the next start.
+    func purgeLeftovers() {
+        bulkQueue.async { [self] in _ = Result { () throws(StoreError) in try store.purgeLeftRouteTables() } }
+    }
+}

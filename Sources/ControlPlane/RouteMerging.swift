@@ -1,0 +1,52 @@
+import JSON
+import Store
+
+/// Merges what was sent of routes into what they are (RFC 7396), and checks what comes of it.
+final class RouteMerging {
+    /// So many results are remembered; then it begins anew.
+    private static let limitCount = 4096
+
+    /// What broke a rule.
+    var faults = BulkFaults()
+    private let column: (String) -> Int?
+    private var known: [Question: RouteStage.Merged] = [:]
+
+    private struct Question: Hashable {
+        let sent: String
+        let present: String?
+    }
+
+    /// - Parameter column: where a field stands in a row, when that is the same for all of them.
+    init(column: @escaping (String) -> Int?) { self.column = column }
+
+    /// What comes of a line.
+    func merge(_ line: Int64, _ sent: String, _ present: String?) -> RouteStage.Merged {
+        let question = Question(sent: sent, present: present)
+        if let merged = known[question] { return merged }
+        let (merged, errors) = Self.merge(sent, present)
+        for error in errors {
+            let name = error.pointer.dropFirst().split(separator: "/").first.map(String.init) ?? ""
+            faults.note(error, line: line, column: column(name))
+        }
+        guard merged != .refused else { return merged }
+        if known.count == Self.limitCount { known.removeAll(keepingCapacity: true) }
+        known[question] = merged
+        return merged
+    }
+
+    private static func merge(_ sent: String, _ present: String?) -> (RouteStage.Merged, [FieldError]) {
+        let patch: JSONValue
+        var body = JSONValue.object([:])
+        do throws(MalformedJSON) {
+            patch = try JSONValue(parsing: Array(sent.utf8))
+            if let present { body = try JSONValue(parsing: Array(present.utf8)) }
+        } catch {
+            return (.refused, [FieldError("", .null, error.detail, allowed: "a JSON object")])
+        }
+        guard case .object(let members) = body.merged(with: patch) else { return (.refused, []) }
+        let (kept, errors) = RouteRules.check(members)
+        guard errors.isEmpty else { return (.refused, errors) }
+        let text = kept.canonicalText
+        return (text == present ? .unchanged : .body(text), [])
+    }
+}
