@@ -104,7 +104,8 @@ let package = Package(
             name: "tandem",
             dependencies: [
                 "HTTPAPI", "ControlPlane", "NetworkManager", "HTTPClient", "Store", "SignallingIO", "SignallingCore",
-                "SIPTransaction", "Simulation", "Benchmark", "Routing", "JSON", "Time", "Addressing",
+                "SIPTransaction", "Simulation", "MethodSimulation", "Benchmark", "Routing", "JSON", "Time",
+                "Addressing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: ours),
@@ -113,6 +114,11 @@ let package = Package(
             dependencies: [
                 "SignallingCore", "SIPTransaction", "SIPMessage", "Probing", "Routing", "Time", "Addressing",
             ], swiftSettings: ours),
+
+        // The simulation with the real network manager in it, which is no protocol core.
+        .target(
+            name: "MethodSimulation", dependencies: ["Simulation", "NetworkManager", "Store", "Routing", "Time"],
+            swiftSettings: ours),
 
         .target(name: "CInstruments"),
         .target(
@@ -184,6 +190,8 @@ let package = Package(
                 "NetworkManager", "HTTPClient", "Store", "Routing", "JSON", "Time", "Addressing", "Fixtures",
             ],
             swiftSettings: ours),
+        .testTarget(
+            name: "MethodSimulationTests", dependencies: ["MethodSimulation", "Simulation"], swiftSettings: ours),
         .testTarget(
             name: "HTTPAPITests",
             dependencies: [

@@ -40,12 +40,20 @@ package final class NetworkManager: Sendable {
     }
 
     /// A network manager that knows each gateway's last status record.
-    package init(
+    package convenience init(
         store: Store, table: GatewayInformationTable, snapshots: SnapshotCell, clock: any TimeSource
     ) throws(StoreError) {
+        self.init(
+            lastChanges: try store.lastStatusRecords().map(\.change), table: table, snapshots: snapshots, clock: clock)
+    }
+
+    /// The same, with the records themselves: the last of each gateway.
+    package init(
+        lastChanges: [StatusChange], table: GatewayInformationTable, snapshots: SnapshotCell, clock: any TimeSource
+    ) {
         (self.table, self.snapshots, self.clock) = (table, snapshots, clock)
         callLog = CallLog(table: table, snapshots: snapshots, clock: clock)
-        state = Mutex(State(ledger: StatusLedger(lastChanges: try store.lastStatusRecords().map(\.change))))
+        state = Mutex(State(ledger: StatusLedger(lastChanges: lastChanges)))
     }
 
     /// Takes status changes in from any thread, in the order in which one thread made them. Never waits for the disk.

@@ -116,7 +116,10 @@ extension CallWatch {
         let request = branch.request
         switch status {
         case ..<200:
-            guard isAlive, branch.finalStatus == 0, branch.provisionalAt == nil else { return }
+            guard isAlive, branch.finalStatus == 0 else { return }
+            if status > 100 { branches[index].hasProgress = true }
+            if (180..<190).contains(status) { branches[index].hasRung = true }
+            guard branch.provisionalAt == nil else { return }
             branches[index].provisionalAt = now
             let isGivenUp =
                 requests[request].cancelledAt != nil || requests[request].finalStatus != 0

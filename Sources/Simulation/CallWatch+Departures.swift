@@ -64,9 +64,17 @@ extension CallWatch {
     private func hasFailed(_ branch: Forwarded) -> Bool {
         if branch.finalStatus >= 300 || branch.hasFailed { return true }
         if servers.contains(branch.destination), requests[branch.request].isRouted { return true }
+        // It may have been tried and found dead in one step.
+        if branch.provisionalAt == nil, step.fallen.contains(branch.destination) { return true }
         let isAwaited = !branch.hasFallen && now - branch.firstAt < responseTimeout
         if branch.provisionalAt == nil, !isAwaited { return true }
-        return now - branch.firstAt >= Self.timerC
+        return isStalled(branch) || now - branch.firstAt >= Self.timerC
+    }
+
+    /// A 100 came, and then nothing in time.
+    private func isStalled(_ branch: Forwarded) -> Bool {
+        guard let progressTimeout, let provisionalAt = branch.provisionalAt else { return false }
+        return !branch.hasProgress && now - provisionalAt >= progressTimeout
     }
 
     private mutating func copyLeft(_ parcel: Parcel, _ index: Int) {
@@ -119,7 +127,7 @@ extension CallWatch {
             let isOld = now - branch.firstAt >= Self.timerC
             let hasCause =
                 request.cancelledAt != nil || request.finalStatus != 0 || request.lastBranch != index || isOld
-                || request.isDecided
+                || request.isDecided || isStalled(branch)
             check(.cancelHasCause, hasCause, parcel.call, "CANCEL leaves for \(destination)")
             check(
                 .cancelHasCause, branch.provisionalAt != nil && branch.finalStatus == 0, parcel.call,

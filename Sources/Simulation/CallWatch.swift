@@ -44,6 +44,9 @@ struct CallWatch {
         var lastAt: Instant
         var copies = 1
         var provisionalAt: Instant?
+        /// More than a 100 has come.
+        var hasProgress = false
+        var hasRung = false
         var finalStatus = 0
         var finalAt: Instant?
         var cancelAt: Instant?
@@ -88,6 +91,8 @@ struct CallWatch {
         var owesSuccess = -1
         var owesFinal = -1
         var acknowledgements = 0
+        /// The gateways that were found dead in it.
+        var fallen: [TransportAddress] = []
     }
 
     /// How long a transaction may take and its end be remembered: 64 T1.
@@ -101,6 +106,8 @@ struct CallWatch {
     let resendLimit: Int
     /// Redirect servers elsewhere.
     var servers: Set<TransportAddress> = []
+    /// How long a call waits for more after a 100; nil: no bound of its own.
+    var progressTimeout: Duration?
     var requests: [Request] = []
     var branches: [Forwarded] = []
     // No order of these is ever seen.
@@ -162,6 +169,7 @@ struct CallWatch {
 
     /// The gateway was found dead: nobody need wait for a first response from there any more.
     mutating func fell(_ destination: TransportAddress) {
+        step.fallen.append(destination)
         for way in openedTo.keys where way.destination == destination {
             openedTo[way]?.removeAll { now - branches[$0].firstAt >= Self.transaction }
             for index in openedTo[way] ?? [] where now - branches[index].firstAt < responseTimeout {

@@ -21,12 +21,40 @@ package enum PlantedBug: String, Sendable, CaseIterable {
     /// No refusal of a gateway is acknowledged.
     case lostAcknowledgement = "lost-acknowledgement"
 
+    // In the world of the method:
+    /// Some status records are never written.
+    case lostRecord = "lost-record"
+    /// Some status records are written twice.
+    case doubledRecord = "doubled-record"
+    /// Some calls are counted once more when they end.
+    case counterLeak = "counter-leak"
+    /// A search ends with its first gateway.
+    case shortSearch = "short-search"
+    /// The network manager sleeps five seconds of ten.
+    case lateSweep = "late-sweep"
+    /// The monotonic clock is set with the wall clock.
+    case oneClock = "one-clock"
+    /// One gateway can't be reached any more though it is well.
+    case neverPutBack = "never-put-back"
+
+    /// True for one that only the world of the method shows.
+    package var isOfMethod: Bool {
+        switch self {
+        case .lostRecord, .doubledRecord, .counterLeak, .shortSearch, .lateSweep, .oneClock, .neverPutBack: true
+        case .forgottenTimerL, .forgottenTimerC, .doubleForward, .lostCancel, .doubleFinal, .wrongVia, .wrongUpstream,
+            .lostAcknowledgement:
+            false
+        }
+    }
+
     /// True for a timer that the bug swallows.
     func swallows(_ token: TimerToken) -> Bool {
         switch self {
         case .forgottenTimerL: token.letter == .l
         case .forgottenTimerC: token.isTimerC
-        case .doubleForward, .lostCancel, .doubleFinal, .wrongVia, .wrongUpstream, .lostAcknowledgement: false
+        case .doubleForward, .lostCancel, .doubleFinal, .wrongVia, .wrongUpstream, .lostAcknowledgement, .lostRecord,
+            .doubledRecord, .counterLeak, .shortSearch, .lateSweep, .oneClock, .neverPutBack:
+            false
         }
     }
 }
@@ -42,7 +70,9 @@ struct Saboteur {
     /// What leaves instead of the datagram.
     mutating func spoil(_ datagram: VirtualWorker.Outgoing) -> [VirtualWorker.Outgoing] {
         switch bug {
-        case .forgottenTimerL, .forgottenTimerC: return [datagram]
+        case .forgottenTimerL, .forgottenTimerC, .lostRecord, .doubledRecord, .counterLeak, .shortSearch, .lateSweep,
+            .oneClock, .neverPutBack:
+            return [datagram]
         case .lostCancel: return begins(datagram, "CANCEL ") ? [] : [datagram]
         case .lostAcknowledgement: return begins(datagram, "ACK ") && !holds(datagram, "Route: ") ? [] : [datagram]
         case .doubleForward:

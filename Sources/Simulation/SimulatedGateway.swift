@@ -13,6 +13,10 @@ struct SimulatedGateway {
         case busy
         /// Its host answers with ICMP errors.
         case unreachable
+        /// Says 100 to each call and nothing more; OPTIONS it answers.
+        case stalled
+        /// Is well, behind a network that loses a third of all datagrams.
+        case lossy
     }
 
     enum Wake {
@@ -46,8 +50,13 @@ struct SimulatedGateway {
         var answers: [Answer] = []
     }
 
+    /// How callees refuse where the gateway is steady.
+    static let refusals: Set<Int> = [404, 480, 486, 603]
+
     let number: Int
     let address: TransportAddress
+    /// Whether it has each call ring as long as it is well, and says no for callees alone.
+    private let isSteady: Bool
     private(set) var mode = Mode.answering
     /// When its mode changed, or its memory was lost.
     private(set) var disturbedAt: Instant?
@@ -66,9 +75,11 @@ struct SimulatedGateway {
     private var invitesSeen: [Int: (branch: UInt64, epoch: Int)] = [:]
     private var dialogEffects = EndpointEffects<Dialog.Wake>()
 
-    init(number: Int, address: TransportAddress) { (self.number, self.address) = (number, address) }
+    init(number: Int, address: TransportAddress, isSteady: Bool = false) {
+        (self.number, self.address, self.isSteady) = (number, address, isSteady)
+    }
 
-    private var isTalking: Bool { mode == .answering || mode == .busy }
+    private var isTalking: Bool { mode == .answering || mode == .busy || mode == .lossy }
 
     mutating func turn(_ mode: Mode, _ now: Instant) { (self.mode, disturbedAt) = (mode, now) }
 
@@ -97,7 +108,7 @@ struct SimulatedGateway {
             violations.append(Violation(.readable, call: nil, now, "gateway \(number) got what is no message"))
             return
         }
-        guard isTalking else { return }
+        guard isTalking || (mode == .stalled && isHeardWhileStalled(parcel)) else { return }
         let message = parcel.message
         guard message.isRequest else {
             withDialog(parcel.fingerprint(of: message.fromTag), &effects) { $0.receiveResponse(parcel, &$1) }
@@ -121,6 +132,11 @@ struct SimulatedGateway {
             guard !isKnown else { return }
             effects.send(parcel.response(481, tag: [UInt8(ascii: "x")], contact: address), to: source)
         }
+    }
+
+    private func isHeardWhileStalled(_ parcel: Parcel) -> Bool {
+        let message = parcel.message
+        return message.isRequest && message.toTag == nil && (message.method == .invite || message.method == .options)
     }
 
     @discardableResult
@@ -160,7 +176,13 @@ struct SimulatedGateway {
             respond(503, call, retryAfter: generator.chance(perMille: 500) ? 5 + generator.below(20) : 0, &effects)
             return
         }
-        behave(call, &generator, &effects)
+        if mode == .stalled {
+            provisional(100, call, &effects)
+        } else if isSteady {
+            behaveWell(call, &generator, &effects)
+        } else {
+            behave(call, &generator, &effects)
+        }
     }
 
     /// RFC 3261 section 8.2.2.2: the same request by two branches is a request that was forwarded twice.
@@ -172,6 +194,18 @@ struct SimulatedGateway {
             violations.append(Violation(.forwardedOnce, call: parcel.call, now, text))
         }
         invitesSeen[key] = (parcel.branch, parcel.epoch)
+    }
+
+    private mutating func behaveWell(
+        _ call: Int, _ generator: inout SeededGenerator, _ effects: inout EndpointEffects<Wake>
+    ) {
+        provisional(100, call, &effects)
+        switch generator.below(1000) {
+        case ..<60: effects.wake(.answer(call, status: 486), after: generator.milliseconds(10, 900))
+        case ..<90: effects.wake(.answer(call, status: 404), after: generator.milliseconds(10, 1500))
+        case ..<95: effects.wake(.answer(call, status: 603), after: generator.milliseconds(10, 2500))
+        default: ring(call, &generator, &effects)
+        }
     }
 
     private mutating func behave(
@@ -190,19 +224,24 @@ struct SimulatedGateway {
         case ..<280: break  // says nothing to this one
         default:
             provisional(100, call, &effects)
-            if generator.chance(perMille: 200) {
-                effects.wake(.reliableRing(call), after: generator.milliseconds(10, 400))
-            } else {
-                if generator.chance(perMille: 300) {
-                    effects.wake(.progress(call), after: generator.milliseconds(10, 300))
-                }
-                effects.wake(.ring(call), after: generator.milliseconds(10, 400))
-            }
-            let status = generator.chance(perMille: 60) ? 480 : 200
-            let after = generator.milliseconds(500, 20_000)
-            effects.wake(.answer(call, status: status), after: after)
-            if generator.chance(perMille: 40) { effects.wake(.fork(call), after: after + .milliseconds(120)) }
+            ring(call, &generator, &effects)
         }
+    }
+
+    /// The callee hears of the call, and takes it or lets it ring.
+    private func ring(_ call: Int, _ generator: inout SeededGenerator, _ effects: inout EndpointEffects<Wake>) {
+        if generator.chance(perMille: 200) {
+            effects.wake(.reliableRing(call), after: generator.milliseconds(10, 400))
+        } else {
+            if generator.chance(perMille: 300) {
+                effects.wake(.progress(call), after: generator.milliseconds(10, 300))
+            }
+            effects.wake(.ring(call), after: generator.milliseconds(10, 400))
+        }
+        let status = generator.chance(perMille: 60) ? 480 : 200
+        let after = generator.milliseconds(500, 20_000)
+        effects.wake(.answer(call, status: status), after: after)
+        if generator.chance(perMille: 40) { effects.wake(.fork(call), after: after + .milliseconds(120)) }
     }
 
     /// The ACK of a 2xx is known by the tag that it was given, that of a refusal by its branch.

@@ -38,11 +38,15 @@ extension Simulation {
         }
     }
 
-    /// How many calls the ingress peer of all callers has, by the peer table and by the workers.
+    /// How many calls the ingress peers of all callers have, by the peer table and by the workers.
     func peerCallCounts() -> (counted: Int, held: Int) {
-        let peer = callers.first.flatMap { snapshot.peer(for: $0.address.address) }
-        let held = workers.reduce(0) { $0 + $1.inspection.heldPeerCalls }
-        return (peer.map { Int(peers.liveCalls($0.slot)) } ?? held, held)
+        let counted = peerSlots.reduce(0) { $0 + Int(peers.liveCalls($1)) }
+        return (counted, workers.reduce(0) { $0 + $1.inspection.heldPeerCalls })
+    }
+
+    /// Who the callers are.
+    mutating func notePeers() {
+        peerSlots = Array(Set(callers.compactMap { snapshot.peer(for: $0.address.address)?.slot }))
     }
 
     /// The process has died, and with it the counts that are in its memory alone.

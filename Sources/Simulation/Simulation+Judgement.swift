@@ -13,7 +13,7 @@ extension Simulation {
         }
         for caller in callers { report.violations += caller.violations }
         for worker in workers { report.counts.failovers += Int(clamping: worker.counters.failovers) }
-        report.counts.checks += callWatch.checkCount + statusWatch.checkCount
+        report.counts.checks += callWatch.checkCount + statusWatch.checkCount + recordWatch.checkCount
         for caller in callers { count(caller) }
         // A run that was broken off ends in the middle of calls.
         guard report.violations.isEmpty else { return }
@@ -21,6 +21,8 @@ extension Simulation {
         callWatch.judge(now)
         report.violations += callWatch.violations
         for number in workers.indices { judge(number) }
+        if keeper != nil { recordWatch.judge(now) }
+        takeRecordViolations()
     }
 
     private mutating func count(_ caller: SimulatedCaller) {

@@ -21,7 +21,7 @@ extension Simulation {
             report.counts.duplicated += 1
         }
         for _ in 0..<copies {
-            if loss > 0, generator.chance(perMille: loss) {
+            if isLost(from: source, to: destination) {
                 report.counts.lost += 1
                 follow(parcel, source, destination, "lost")
                 continue
@@ -31,6 +31,16 @@ extension Simulation {
             let delay = isLate ? generator.milliseconds(30, 700) : generator.milliseconds(1, 30)
             events.push(.arrive(parcel, from: source, to: destination), at: now + delay)
         }
+    }
+
+    /// By the whole network, or by a gateway's own.
+    private mutating func isLost(from source: TransportAddress, to destination: TransportAddress) -> Bool {
+        var loss = report.lossPerMille
+        if keeper != nil, let number = gatewayNumbers[destination] ?? gatewayNumbers[source] {
+            if gateways[number].mode == .lossy { loss = max(loss, 330) }
+            if settings.plantedBug == .neverPutBack, number == 7, now >= fleet.healedAt { return true }
+        }
+        return loss > 0 && generator.chance(perMille: loss)
     }
 
     /// Notes what becomes of a message of the call that is followed.
@@ -89,6 +99,7 @@ extension Simulation {
     /// The kernel's part: a source always lands at the same worker, which may pass the datagram on.
     private mutating func deliver(_ parcel: Parcel, _ source: TransportAddress, _ listenerIndex: Int) {
         statusWatch.noteArrival(parcel, now)
+        noteDialogs(arriving: parcel)
         callWatch.arrived(parcel, from: source, isRedirect: listenerIndex == 1, now)
         if case .cancel = callWatch.step.cause { planRingCheck(parcel) }
         let listener = ListenerNumber(UInt8(truncatingIfNeeded: listenerIndex))
@@ -102,7 +113,7 @@ extension Simulation {
                 report.violations.append(Violation(.handedOverOnce, call: parcel.call, now, parcel.title))
             }
         }
-        take(output)
+        take(output, of: number)
     }
 
     private func give(
@@ -114,13 +125,14 @@ extension Simulation {
     }
 
     /// Carries out what a step of the process came to, and judges it.
-    mutating func take(_ output: VirtualWorker.Output) {
+    mutating func take(_ output: VirtualWorker.Output, of worker: Int) {
         report.counts.steps += 1
         note(output.transitions)
         for sighting in output.sightings {
             report.counts.reports += 1
             events.push(.report(sighting), at: now + generator.milliseconds(200, 1500))
         }
+        handOn(output.transitions, of: worker)
         for datagram in output.datagrams {
             guard saboteur != nil else {
                 leave(datagram)
@@ -135,10 +147,14 @@ extension Simulation {
         }
         for notice in output.notices { _ = workers[Int(notice.worker) % workers.count].receive(notice, now: now) }
         checkCallCounts()
+        if keeper != nil {
+            _ = recordWatch.compare(table, isSweep: false, now)
+            takeRecordViolations()
+        }
         guard output.transitions.contains(where: \.isFall) else { return }
-        for worker in workers {
+        for (number, worker) in workers.enumerated() {
             callWatch.beginTimers(now)
-            take(worker.lookAround(snapshot: snapshot, now: now))
+            take(worker.lookAround(snapshot: snapshot, now: now), of: number)
         }
     }
 
@@ -153,9 +169,11 @@ extension Simulation {
                 continue  // nobody keeps it: what is forgotten between is no one's loss
             }
             statusWatch.note(transition, now, &report.violations)
-            if transition.isFall, let number = slots.firstIndex(of: transition.slot) {
-                callWatch.fell(gateways[number].address)
-            }
+            guard let number = slots.firstIndex(of: transition.slot) else { continue }
+            if transition.isFall { callWatch.fell(gateways[number].address) }
+            guard keeper != nil else { continue }
+            recordWatch.note(transition, of: number, now)
+            fleet.note(transition, of: number, now)
         }
     }
 
@@ -167,7 +185,14 @@ extension Simulation {
             isPeer: gateway != nil || callerNumbers[datagram.destination] != nil
                 || serverNumbers[datagram.destination] != nil)
         if !isApart, let gateway, let slot = slots[gateway] {
-            statusWatch.noteDeparture(parcel, to: slot, table.status(of: slot), now, &report.violations)
+            let mayBeOut = mayBeOut(parcel.call, since: statusWatch.began(parcel.call))
+            statusWatch.noteDeparture(
+                parcel, to: slot, table.status(of: slot), mayBeOut: mayBeOut, now, &report.violations)
+        }
+        if keeper != nil {
+            noteDialogs(leaving: parcel)
+            judgeEnd(parcel)
+            if let gateway { noteSent(parcel, to: gateway) }
         }
         send(parcel, from: listeners[Int(datagram.listener.index)], to: datagram.destination)
     }

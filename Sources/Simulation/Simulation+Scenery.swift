@@ -12,6 +12,9 @@ extension Simulation {
     /// How each gateway is tried.
     static var timing: GatewayTiming { GatewayTiming(holdSeconds: 20) }
 
+    /// How long a call is counted of which nothing is heard.
+    static var callLease: Duration { .seconds(600) }
+
     static func gatewayName(_ number: Int) -> String { "g\(number)" }
 
     mutating func makeGateways() {
@@ -36,14 +39,20 @@ extension Simulation {
 
     /// Another order of the gateways, now and then without one of them.
     mutating func changeRouting() {
-        report.counts.routingChanges += 1
         var members = gateways.indices.map {
             GatewayGroup.Member(gateway: Self.gatewayName($0), priority: UInt16(truncatingIfNeeded: generator.below(3)))
         }
         if members.count > 2, generator.chance(perMille: 300) { members.remove(at: generator.below(members.count)) }
         builder.put(GatewayGroup(id: "group", members: members))
+        showRouting()
+    }
+
+    /// The process, or the redirect servers elsewhere, follow the routing data as they are.
+    mutating func showRouting() {
+        report.counts.routingChanges += 1
         serverSnapshot = builder.snapshot(revision: Revision(Int64(report.counts.routingChanges)))
         if !isApart { snapshot = serverSnapshot }
+        cell.swap(to: snapshot)
     }
 
     /// A process with empty tables and secrets of its own, but for the one that dialogs live by.
@@ -58,7 +67,7 @@ extension Simulation {
                 ], worker: UInt8(clamping: number), workerCount: UInt8(clamping: report.workerCount),
                 routeSecret: routeSecret, workerSecret: KeyedHash.Key(generator.next(), generator.next()),
                 serverName: "Tandem/simulated")
-            settings.callLease = .seconds(600)
+            settings.callLease = Self.callLease
             let worker = VirtualWorker(
                 settings: settings, table: table, peers: peers, now: now, plantedBug: self.settings.plantedBug)
             if isDraining { worker.beginDraining() }
@@ -79,22 +88,26 @@ extension Simulation {
 
     mutating func makeCallers() {
         for number in 0..<settings.callCount {
-            let address = Self.address(
-                10, 1, UInt32(truncatingIfNeeded: number / 200), UInt32(truncatingIfNeeded: number % 200 + 1),
-                port: 5060)
             let isRedirected = generator.chance(perMille: 150) && !isApart
-            callers.append(
-                SimulatedCaller(
-                    number: number, address: address, server: listeners[isRedirected ? 1 : 0],
-                    isRedirected: isRedirected,
-                    dialled: generator.chance(perMille: 50) ? "33123456" : "44207\(100_000 + number)",
-                    isImpatient: generator.chance(perMille: 200)))
-            callerNumbers[address] = number
+            let dialled = generator.chance(perMille: 50) ? "33123456" : "44207\(100_000 + number)"
+            makeCaller(number, isRedirected: isRedirected, dialled: dialled)
             events.push(.caller(number, .start), at: now + randomInstant())
         }
     }
 
-    private mutating func randomInstant() -> Duration {
+    /// Somebody who will call.
+    mutating func makeCaller(_ number: Int, isRedirected: Bool, dialled: String) {
+        let address = Self.address(
+            10, 1, UInt32(truncatingIfNeeded: number / 200), UInt32(truncatingIfNeeded: number % 200 + 1), port: 5060)
+        callers.append(
+            SimulatedCaller(
+                number: number, address: address, server: listeners[isRedirected ? 1 : 0], isRedirected: isRedirected,
+                dialled: dialled, isImpatient: generator.chance(perMille: 200)))
+        callerNumbers[address] = number
+    }
+
+    /// Within the time in which things happen.
+    mutating func randomInstant() -> Duration {
         generator.milliseconds(0, Int(clamping: settings.span.milliseconds))
     }
 
@@ -125,7 +138,7 @@ extension Simulation {
     }
 
     /// A gateway that comes and goes.
-    private mutating func flap(_ number: Int) {
+    mutating func flap(_ number: Int) {
         var instant = now + randomInstant()
         for _ in 0..<generator.below(10) {
             let mode = SimulatedGateway.Mode(rawValue: 1 + generator.below(3)) ?? .silent
@@ -137,8 +150,12 @@ extension Simulation {
 
     /// The network manager's part: time values that are reached while no call comes (API section 6).
     mutating func sweep() {
-        for case let slot? in slots {
-            if let transition = routingTable.recoverIfDue(slot, now: now) { note([transition]) }
+        if let keeper {
+            sweepByKeeper(keeper)
+        } else {
+            for case let slot? in slots {
+                if let transition = routingTable.recoverIfDue(slot, now: now) { note([transition]) }
+            }
         }
         guard now < Self.origin + settings.span + .seconds(700) else { return }
         events.push(.sweep, at: now + Self.sweepInterval)

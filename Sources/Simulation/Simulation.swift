@@ -38,6 +38,8 @@ package struct Simulation {
         package var noiseCount = 30
         /// A bug between the core and its world.
         package var plantedBug: PlantedBug?
+        /// The world of the method in place of one group; nil: that.
+        package var method: Method?
         /// The call whose messages the report is to list.
         package var followedCall: Int?
 
@@ -48,6 +50,12 @@ package struct Simulation {
         package init(callCount: Int) {
             self.callCount = callCount
             span = .seconds(max(120, callCount * 2))
+        }
+
+        /// A run of so many calls in the world of the method: 100 gateways.
+        package init(method: Method, callCount: Int) {
+            (self.method, self.callCount) = (method, callCount)
+            (gatewayCount, processCrashCount, lossPerMille, span) = (100, 0, 0, .seconds(240))
         }
     }
 
@@ -68,6 +76,10 @@ package struct Simulation {
         case sweep
         case noise(Int)
         case drain
+        case setWallClock(Duration)
+        case handOn([StatusTransition])
+        case heal
+        case judgeHealed
     }
 
     static let origin = Instant(nanoseconds: 1_000_000_000_000)
@@ -91,6 +103,8 @@ package struct Simulation {
     /// What the redirect servers elsewhere follow.
     var serverSnapshot: RoutingSnapshot
     var redirectServers: [SimulatedRedirectServer] = []
+    /// Shows the same snapshot to the keeper of records.
+    let cell: SnapshotCell
     let routeSecret: KeyedHash.Key
     /// None while the process is down.
     var workers: [VirtualWorker] = []
@@ -104,6 +118,18 @@ package struct Simulation {
     var callWatch: CallWatch
     var statusWatch = StatusWatch()
     var saboteur: Saboteur?
+    // Of the world of the method:
+    var fleet = Fleet()
+    var keeper: (any StatusKeeper)?
+    let clock: SimulatedClock
+    var recordWatch = RecordWatch()
+    var liveCallWatch = LiveCallWatch()
+    /// Some status changes never come to the keeper.
+    var losesTransitions = false
+    /// When the next status changes of each worker come to the keeper at the earliest.
+    var handOnNotBefore: [Instant] = []
+    /// Whose calls are counted.
+    var peerSlots: [PeerSlot] = []
     /// Where each gateway stands in the table.
     var slots: [GatewaySlot?] = []
     /// Counted by workers that are no more.
@@ -123,6 +149,8 @@ package struct Simulation {
         (self.settings, self.generator, report) = (settings, generator, SimulationReport(seed: seed))
         listeners = [Self.address(10, 0, 0, 1, port: 5060), Self.address(10, 0, 0, 1, port: 5070)]
         snapshot = builder.snapshot(revision: Revision(0))
+        cell = SnapshotCell(snapshot)
+        clock = SimulatedClock(now: Self.origin, isOneClock: settings.plantedBug == .oneClock)
         serverSnapshot = snapshot
         routingTable = settings.redirectServerCount > 0 ? GatewayInformationTable() : table
         let timing = Self.timing
@@ -130,11 +158,20 @@ package struct Simulation {
         saboteur = settings.plantedBug.map { Saboteur($0) }
         report.lossPerMille = settings.lossPerMille ?? [0, 0, 10, 50, 100][self.generator.below(5)]
         report.workerCount = max(1, settings.workerCount ?? 1 + self.generator.below(3))
-        makeGateways()
-        makeRedirectServers()
-        startProcess()
-        makeCallers()
-        planTroubles()
+        if let method = settings.method {
+            losesTransitions = self.generator.chance(perMille: 333)
+            makeFleet(method)
+            startProcess()
+            makeMethodCallers()
+            planMethodTroubles(method)
+        } else {
+            makeGateways()
+            makeRedirectServers()
+            startProcess()
+            makeCallers()
+            planTroubles()
+        }
+        notePeers()
     }
 
     static func address(_ first: UInt32, _ second: UInt32, _ third: UInt32, _ last: UInt32, port: UInt16)
@@ -148,6 +185,7 @@ package struct Simulation {
         let end = Self.origin + settings.span + .seconds(4000)
         while now < end, report.violations.count < Self.violationLimitCount, let next = nextInstant() {
             now = max(now, next)
+            clock.move(to: now)
             fireTimers()
             while let instant = events.next, instant <= now, let (_, event) = events.pop() { happen(event) }
             if now >= nextLook { lookForOverdue() }
@@ -180,13 +218,14 @@ package struct Simulation {
         for number in workers.indices {
             guard let next = workers[number].nextTimer, next <= now else { continue }
             callWatch.beginTimers(now)
-            take(workers[number].fireDue(snapshot: snapshot, now: now))
+            take(workers[number].fireDue(snapshot: snapshot, now: now), of: number)
         }
         for number in redirectServers.indices { fireTimers(ofServer: number) }
     }
 
     private mutating func happen(_ event: Event) {
-        report.digest(UInt64(bitPattern: now.nanoseconds))
+        // Whatever the wall clock shows, the same happens.
+        if case .setWallClock = event {} else { report.digest(UInt64(bitPattern: now.nanoseconds)) }
         switch event {
         case .arrive(let parcel, let source, let destination): arrive(parcel, source, destination)
         case .caller(let number, let wake):
@@ -202,7 +241,7 @@ package struct Simulation {
         case .unreachable(let address):
             for (number, worker) in workers.enumerated() {
                 callWatch.failed(address, at: number, now)
-                take(worker.transportFailed(to: address, snapshot: snapshot, now: now))
+                take(worker.transportFailed(to: address, snapshot: snapshot, now: now), of: number)
             }
         case .processCrash: crashProcess()
         case .processStart: startProcess()
@@ -211,12 +250,16 @@ package struct Simulation {
         case .report(let sighting): deliver(sighting)
         case .ringsOn(let gateway, let branch, let cancelledAt, let epoch):
             lookWhetherRings(gateway, branch, cancelledAt, epoch)
-        case .changeRouting: changeRouting()
+        case .changeRouting: if settings.method == nil { changeRouting() } else { changeMethodRouting() }
         case .sweep: sweep()
         case .noise(let number): sendNoise(number)
         case .drain:
             isDraining = true
             for worker in workers { worker.beginDraining() }
+        case .setWallClock(let step): setWallClock(step)
+        case .handOn(let transitions): keeper?.receive(transitions)
+        case .heal: heal()
+        case .judgeHealed: judgeHealed()
         }
     }
 
@@ -224,6 +267,7 @@ package struct Simulation {
     private mutating func lookForOverdue() {
         nextLook = now + .seconds(1)
         compareCallCounts()
+        compareWithWorld()
         for number in workers.indices {
             report.counts.checks += 1
             for overdue in workers[number].overdue(now: now) {

@@ -57,6 +57,10 @@ package struct SimulationReport: Equatable, Sendable, CustomStringConvertible {
         package internal(set) var transitions = 0
         /// Changes of the routing data while calls were under way.
         package internal(set) var routingChanges = 0
+        /// Status records that were kept.
+        package internal(set) var statusRecords = 0
+        /// Times that the wall clock was set.
+        package internal(set) var clockSteps = 0
         /// Steps: what was given to the process, one by one.
         package internal(set) var steps = 0
         /// Times that an invariant was looked at.
@@ -74,8 +78,8 @@ package struct SimulationReport: Equatable, Sendable, CustomStringConvertible {
             [
                 \.calls, \.answered, \.refused, \.gaveUp, \.cancels, \.withinDialogs, \.forks, \.datagrams,
                 \.lost, \.duplicated, \.delayed, \.processCrashes, \.gatewayCrashes, \.handedOver, \.failovers,
-                \.transitions, \.routingChanges, \.serverCrashes, \.reports,
-                \.steps, \.checks,
+                \.transitions, \.statusRecords, \.routingChanges, \.clockSteps, \.serverCrashes, \.reports, \.steps,
+                \.checks,
             ]
         }
     }
@@ -99,8 +103,9 @@ extension SimulationReport.Counts: CustomStringConvertible {
             + "\(cancels) CANCELs, \(withinDialogs) requests within dialogs, \(forks) forks; "
             + "\(datagrams) datagrams, \(lost) lost, \(duplicated) duplicated, \(delayed) delayed; "
             + "\(processCrashes) crashes of the process, \(gatewayCrashes) of gateways, \(serverCrashes) of redirect "
-            + "servers, \(reports) reports; \(handedOver) handed over, "
-            + "\(failovers) failovers, \(transitions) status changes, \(routingChanges) routing changes; "
+            + "servers, \(reports) reports; \(handedOver) handed over, \(failovers) failovers, "
+            + "\(transitions) status changes, \(statusRecords) records, \(routingChanges) routing changes, "
+            + "\(clockSteps) clock steps; "
             + "\(steps) steps, \(checks) checks"
     }
 }

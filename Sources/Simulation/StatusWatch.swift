@@ -10,7 +10,14 @@ struct StatusWatch {
     private var outSince: [GatewaySlot: Instant] = [:]
     private var callBegan: [Int: Instant] = [:]
     private var seenBranches: Set<UInt64> = []
+    private var gateways: [GatewaySlot: Gateway] = [:]
     private(set) var checkCount = 0
+
+    /// From now on its changes must be by these rules.
+    mutating func setRules(of slot: GatewaySlot, _ gateway: Gateway) { gateways[slot] = gateway }
+
+    /// When a call came.
+    func began(_ call: Int) -> Instant? { callBegan[call] }
 
     mutating func noteArrival(_ parcel: Parcel, _ now: Instant) {
         guard parcel.call >= 0, parcel.message.method == .invite, parcel.message.isRequest else { return }
@@ -35,6 +42,7 @@ struct StatusWatch {
         {
             broken("whose time value was reached a second before it was recorded")
         }
+        if let gateway = gateways[slot] { checkRules(of: gateway, transition, now, &violations) }
         lastWord[slot] = transition.after
         if after.status == .inService {
             outSince[slot] = nil
@@ -43,14 +51,57 @@ struct StatusWatch {
         }
     }
 
+    /// Held for its hold, doubled some times, or for its Retry-After; put back in its own way, and not before.
+    private mutating func checkRules(
+        of gateway: Gateway, _ transition: StatusTransition, _ now: Instant, _ violations: inout [Violation]
+    ) {
+        checkCount += 1
+        let cause = transition.after.cause
+        func broken(_ detail: String) {
+            let text = "\(gateway.id), \(gateway.recovery): \(cause?.name ?? "no cause"), \(detail)"
+            violations.append(Violation(.heldByRule, call: nil, now, text))
+        }
+        guard transition.after.status == .outOfService else {
+            if let due = transition.before.timeValue, cause == .timeValueReached, now < due {
+                broken("\(due - now) before its time value")
+            }
+            let isItsWay =
+                switch cause {
+                case .timeValueReached: gateway.recovery == .timed
+                case .trialAnswered: gateway.recovery == .trial
+                case .callAnswered: gateway.recovery != .probe
+                default: true
+                }
+            if !isItsWay { broken("which is not how it comes back") }
+            return
+        }
+        guard let timeValue = transition.after.timeValue else {
+            broken("without a time value")
+            return
+        }
+        let held = (timeValue - now).milliseconds
+        var allowed = cause == .retryAfter ? (5..<25).map { Int64($0) * 1000 } : []
+        if cause != .retryAfter {
+            for doublings in 0..<8 {
+                let seconds = min(gateway.timing.holdSeconds << UInt32(doublings), gateway.timing.holdLimitSeconds)
+                allowed.append(Int64(seconds) * 1000)
+            }
+        }
+        if !allowed.contains(where: { (0...2).contains(held - $0) }) { broken("held for \(held) ms") }
+    }
+
+    /// - Parameter mayBeOut: the call's list wants gateways tried that are out, or silence was held to be our own.
     mutating func noteDeparture(
-        _ parcel: Parcel, to slot: GatewaySlot, _ status: StatusWord, _ now: Instant, _ violations: inout [Violation]
+        _ parcel: Parcel, to slot: GatewaySlot, _ status: StatusWord, mayBeOut: Bool, _ now: Instant,
+        _ violations: inout [Violation]
     ) {
         guard parcel.call >= 0, parcel.message.method == .invite, parcel.message.isRequest,
             parcel.message.toTag == nil, seenBranches.insert(parcel.branch).inserted
         else { return }
         checkCount += 1
-        guard status.status == .outOfService, !status.isUsable(at: now), let out = outSince[slot] else { return }
+        guard status.status == .outOfService, !status.isUsable(at: now), !mayBeOut, let out = outSince[slot] else {
+            return
+        }
         guard let began = callBegan[parcel.call], began <= out else {
             let text = "sent to gateway \(slot.index), which was out-of-service before the call began"
             violations.append(Violation(.statusHasCause, call: parcel.call, now, text))

@@ -22,6 +22,10 @@ package enum Invariant: String, Sendable, CaseIterable {
     case everyCallEnds = "every call ends"
     case statusHasCause = "no status change without a cause, no call to a gateway that is out-of-service"
     case callsAreCounted = "the live calls of each gateway are those that the workers hold, at every step"
+    case completes = "a call is answered while a gateway of its list lives and no bound ends the search"
+    case heldByRule = "a gateway is held and put back by its own rules, whatever the wall clock shows"
+    case recordForChange = "each status change has its record, and each record its change, in the same order"
+    case healed = "a while after all are well again every gateway is in-service"
     case handedOverOnce = "a datagram is handed over once at most"
 }
 

@@ -65,6 +65,12 @@ package final class VirtualWorker {
     /// Searches that go on.
     package var callCount: Int { core.callCount }
 
+    /// What the wall clock shows less what the monotonic one does, ms.
+    package var wallClockOffsetMilliseconds: Int64 {
+        get { core.wallClockOffsetMilliseconds }
+        set { core.wallClockOffsetMilliseconds = newValue }
+    }
+
     /// What its core holds.
     package var inspection: SignallingInspection { core.inspection }
     /// Timers that will fire.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MethodSimulation
 import Simulation
 
 /// `tandem simulate`.
@@ -11,8 +12,14 @@ struct SimulateCommand: ParsableCommand {
     var seed: UInt64?
     @Option(help: "One run for each of these seeds, as A..B, both included.")
     var seeds: SeedRange?
-    @Option(help: "Calls in each run, 1...50000.")
-    var calls = 60
+    @Flag(
+        help: """
+            The world of the method: 100 gateways in 20 groups, each with rules of its own, in every kind of trouble; \
+            a network manager who keeps the status records; a wall clock that is set by an hour.
+            """)
+    var method = false
+    @Option(help: "Calls in each run, 1...50000; 60 by default, in the world of the method 400.")
+    var calls: Int?
     @Option(help: "Redirect servers elsewhere, which the proxy asks, die and come back; 0...16, 0: the co-located one.")
     var redirectServers = 0
     @Option(help: "A bug to plant between the core and its world: \(PlantedBug.names). The run must find it.")
@@ -21,14 +28,20 @@ struct SimulateCommand: ParsableCommand {
     var summary = false
 
     func validate() throws {
-        guard (1...50_000).contains(calls) else { throw ValidationError("--calls: 1...50000") }
+        guard (1...50_000).contains(calls ?? 1) else { throw ValidationError("--calls: 1...50000") }
         guard (0...16).contains(redirectServers) else { throw ValidationError("--redirect-servers: 0...16") }
+        guard redirectServers == 0 || !method else { throw ValidationError("--redirect-servers: not with --method") }
         guard seed == nil || seeds == nil else { throw ValidationError("--seed or --seeds, not both") }
+        if let plant, plant.isOfMethod != method {
+            throw ValidationError("--plant \(plant.rawValue): \(method ? "not with" : "only with") --method")
+        }
     }
 
     func run() throws {
         let seeds = seeds?.range ?? (seed ?? UInt64.random(in: 0..<1_000_000_000)).asRange
-        var settings = Simulation.Settings(callCount: calls)
+        var settings =
+            method
+            ? Simulation.Settings.method(callCount: calls ?? 400) : Simulation.Settings(callCount: calls ?? 60)
         settings.plantedBug = plant
         settings.redirectServerCount = redirectServers
         var total = SimulationReport.Counts()

@@ -59,7 +59,7 @@ import Time
         .wrongUpstream: .rightUpstream, .lostAcknowledgement: .acknowledgedOnce,
     ]
 
-    @Test(arguments: PlantedBug.allCases)
+    @Test(arguments: PlantedBug.allCases.filter { !$0.isOfMethod })
     func `a planted bug is found and named, and without it the same seeds hold`(bug: PlantedBug) throws {
         let invariant = try #require(Self.broken[bug])
         var settings = Simulation.Settings()

@@ -68,6 +68,7 @@ extension Checks {
             // Of Routing, Store and NetworkManager the API shows values: a status, records, events.
             "HTTPAPI": values.union(["ControlPlane", "Routing", "Store", "NetworkManager", "JSON", "CMicrohttpd"]),
             "Simulation": values.union(cores).union(["SignallingCore"]),
+            "MethodSimulation": values.union(["Simulation", "NetworkManager", "Store", "Routing"]),
             "Benchmark": values.union([
                 "SIPMessage", "SIPTransaction", "Probing", "Routing", "SignallingCore", "SignallingIO", "JSON",
                 "ControlPlane", "Store", "GRDB", "CInstruments",
