@@ -16,8 +16,8 @@ final class EventStream: Sendable {
         var reader: EventReader
         /// The gateways whose present status goes first: those behind this id; nil: done.
         var snapshotAfter: String?
-        var bytes: [UInt8] = Array(":\n\n".utf8)  // so that the client sees at once that the stream is open
-        var offset = 0
+        // So that the client sees at once that the stream is open.
+        var bytes = OutgoingBytes(Array(":\n\n".utf8))
         var keepAlive: UInt64?
         var subscription: EventSubscription?
     }
@@ -64,16 +64,7 @@ final class EventStream: Sendable {
     /// Puts the next bytes at `buffer`: how many; 0 when the connection is parked; negative at the end.
     func read(_ connection: OpaquePointer, into buffer: UnsafeMutablePointer<CChar>, limitBytes: Int) -> Int {
         while true {
-            let count = state.withLock { state -> Int in
-                let count = min(limitBytes, state.bytes.count - state.offset)
-                guard count > 0 else { return 0 }
-                state.bytes.withUnsafeBytes { bytes in
-                    let rest = UnsafeRawBufferPointer(rebasing: bytes[state.offset..<state.offset + count])
-                    UnsafeMutableRawBufferPointer(start: buffer, count: count).copyMemory(from: rest)
-                }
-                state.offset += count
-                return count
-            }
+            let count = state.withLock { $0.bytes.copy(into: buffer, limitBytes: limitBytes) }
             guard count == 0 else { return count }
             parking.look()
             let isRevoked = !service.controlPlane.tokens.isGood(identity)
@@ -82,7 +73,7 @@ final class EventStream: Sendable {
             }
             do {
                 let bytes = try nextBytes()
-                state.withLock { ($0.bytes, $0.offset) = (bytes, 0) }
+                state.withLock { $0.bytes = OutgoingBytes(bytes) }
                 if bytes.isEmpty, parking.park(connection) { return 0 }
             } catch {
                 // The status line is long gone; the client comes again and is told then.

@@ -13,8 +13,7 @@ final class PagedBody: Sendable {
     typealias Make = @Sendable () throws(Refusal) -> [UInt8]
 
     private struct State {
-        var page: [UInt8] = []
-        var offset = 0
+        var page = OutgoingBytes([])
         var next: Result<[UInt8], Refusal>?
     }
 
@@ -46,16 +45,7 @@ final class PagedBody: Sendable {
         _ connection: OpaquePointer, into buffer: UnsafeMutablePointer<CChar>, limitBytes: Int
     ) throws(Refusal) -> Int? {
         while true {
-            let count = state.withLock { state -> Int in
-                let count = min(limitBytes, state.page.count - state.offset)
-                guard count > 0 else { return 0 }
-                state.page.withUnsafeBytes { bytes in
-                    let rest = UnsafeRawBufferPointer(rebasing: bytes[state.offset..<state.offset + count])
-                    UnsafeMutableRawBufferPointer(start: buffer, count: count).copyMemory(from: rest)
-                }
-                state.offset += count
-                return count
-            }
+            let count = state.withLock { $0.page.copy(into: buffer, limitBytes: limitBytes) }
             guard count == 0 else { return count }
             parking.look()
             let next = state.withLock { state in
@@ -68,7 +58,7 @@ final class PagedBody: Sendable {
             }
             let page = try next.get()
             guard !page.isEmpty else { return nil }
-            state.withLock { ($0.page, $0.offset) = (page, 0) }
+            state.withLock { $0.page = OutgoingBytes(page) }
             begin()
         }
     }
