@@ -106,16 +106,20 @@ package final class CallLog: Sendable {
     /// How many calls are in it.
     package var count: Int { ring.withLock { $0.count } }
 
-    /// Takes in calls whose search has ended, and ends of answered ones. As cheap as it can be: a redirect server may
-    /// have a hundred thousand of them a second.
-    package func receive(_ records: [CallRecord], _ endings: [CallRecord.Ending]) {
+    /// Takes in what came of calls. As cheap as it can be: a redirect server may have a hundred thousand of them a
+    /// second.
+    package func receive(_ news: CallNews) {
         let snapshot = snapshots.latest
         let wallTime = clock.wallTime(of: Instant(nanoseconds: 0))  // how the clocks stand to each other
         ring.withLock { ring in
-            for record in records {
+            for record in news.records {
                 ring.append(record, at: wallTime + .nanoseconds(record.receivedAt.nanoseconds), snapshot, table)
             }
-            for ending in endings { ring.end(ending, at: wallTime + .nanoseconds(ending.at.nanoseconds)) }
+            for search in news.searches {
+                let receivedAt = wallTime + .nanoseconds(search.record.receivedAt.nanoseconds)
+                ring.append(search, at: receivedAt, snapshot, table)
+            }
+            for ending in news.endings { ring.end(ending, at: wallTime + .nanoseconds(ending.at.nanoseconds)) }
         }
     }
 

@@ -69,17 +69,34 @@ struct CallRing {
 
     // MARK: in
 
+    /// A call that was proxied.
+    mutating func append(
+        _ search: CallSearch, at receivedAt: WallTime, _ snapshot: RoutingSnapshot, _ table: GatewayInformationTable
+    ) {
+        let first = attempts.end
+        if capacity > 0 {
+            for number in 0..<search.keptAttemptCount {
+                let attempt = search.keptAttempt(number)
+                noteName(of: attempt.gateway, snapshot, table)
+                attempts.append(attempt)
+            }
+        }
+        append(search.record, first..<attempts.end, at: receivedAt, snapshot, table)
+    }
+
+    /// A call that no gateway was tried for.
     mutating func append(
         _ record: CallRecord, at receivedAt: WallTime, _ snapshot: RoutingSnapshot, _ table: GatewayInformationTable
     ) {
+        append(record, attempts.end..<attempts.end, at: receivedAt, snapshot, table)
+    }
+
+    private mutating func append(
+        _ record: CallRecord, _ attempts: Range<UInt64>, at receivedAt: WallTime, _ snapshot: RoutingSnapshot,
+        _ table: GatewayInformationTable
+    ) {
         lastSequence += 1
         guard capacity > 0 else { return }
-        let first = attempts.end
-        for number in 0..<record.keptAttemptCount {
-            let attempt = record.keptAttempt(number)
-            noteName(of: attempt.gateway, snapshot, table)
-            attempts.append(attempt)
-        }
         if let server = record.redirectServer { noteName(of: server, snapshot, table) }
         let entry = Entry(
             receivedAt: receivedAt, id: record.id, source: record.source, callID: record.callID, caller: record.caller,
@@ -88,7 +105,7 @@ struct CallRing {
             isOfRedirectServer: record.isOfRedirectServer, redirectServer: record.redirectServer,
             inquiryCount: record.inquiryCount, routedAt: record.routedAt,
             searchMilliseconds: record.endedAt, copyCount: record.copyCount, copyTimes: record.copies,
-            attemptCount: record.attemptCount, attempts: first..<attempts.end)
+            attemptCount: record.attemptCount, attempts: attempts)
         if entries.count < capacity {
             if entries.isEmpty { entries.reserveCapacity(min(capacity, Self.reservedCount)) }
             entries.append(entry)

@@ -116,8 +116,6 @@ package struct CallRecord: Sendable, BitwiseCopyable {
         }
     }
 
-    /// So many attempts are kept; of more there is only the count.
-    package static let attemptLimitCount = 8
     /// So many copies' times are kept; of more there is only the count.
     package static let copyLimitCount = 7
 
@@ -153,12 +151,10 @@ package struct CallRecord: Sendable, BitwiseCopyable {
     package var endedAt: UInt32 = 0
     /// How many copies of the request came while it was searching.
     package private(set) var copyCount: UInt16 = 0
-    /// How many gateways were tried.
-    package private(set) var attemptCount: UInt16 = 0
+    /// How many gateways were tried; what a `CallSearch` has of them.
+    package fileprivate(set) var attemptCount: UInt16 = 0
     /// When they came, as far as kept: the first `copyCount` of these, ms.
     package private(set) var copies = InlineArray<7, UInt32>(repeating: 0)
-    private var attempts = InlineArray<8, Attempt>(
-        repeating: Attempt(gateway: GatewaySlot(index: 0, generation: 0), sentAt: 0, branch: (0, 0, 0, 0)))
 
     /// The record of a call that was just received.
     package init(id: UInt64, receivedAt: Instant, source: TransportAddress) {
@@ -182,27 +178,43 @@ package struct CallRecord: Sendable, BitwiseCopyable {
         redirectServer = server
         inquiryCount = inquiryCount == .max ? .max : inquiryCount + 1
     }
+}
+
+/// The record of a call that is proxied, with its attempts: beside its response context while the search goes on, and
+/// handed on when that has ended. It is apart from `CallRecord` because a redirect server hands on a hundred thousand a
+/// second of those, none with an attempt.
+package struct CallSearch: Sendable, BitwiseCopyable {
+    /// So many attempts are kept; of more there is only the count.
+    package static let attemptLimitCount = 8
+
+    /// All but the attempts.
+    package var record: CallRecord
+    private var attempts = InlineArray<8, CallRecord.Attempt>(
+        repeating: CallRecord.Attempt(gateway: GatewaySlot(index: 0, generation: 0), sentAt: 0, branch: (0, 0, 0, 0)))
+
+    /// The search of a call that was just received.
+    package init(_ record: CallRecord) { self.record = record }
 
     /// Notes an attempt and returns its number; nil when it is one too many to be kept.
-    package mutating func begin(_ attempt: Attempt) -> UInt8? {
-        attemptCount = attemptCount == .max ? .max : attemptCount + 1
-        guard Int(attemptCount) <= Self.attemptLimitCount else { return nil }
-        attempts[Int(attemptCount) - 1] = attempt
-        return UInt8(truncatingIfNeeded: attemptCount - 1)
+    package mutating func begin(_ attempt: CallRecord.Attempt) -> UInt8? {
+        record.attemptCount = record.attemptCount == .max ? .max : record.attemptCount + 1
+        guard Int(record.attemptCount) <= Self.attemptLimitCount else { return nil }
+        attempts[Int(record.attemptCount) - 1] = attempt
+        return UInt8(truncatingIfNeeded: record.attemptCount - 1)
     }
 
     /// Changes an attempt that is kept.
-    package mutating func change(_ number: UInt8, _ change: (inout Attempt) -> Void) {
-        guard Int(number) < min(Int(attemptCount), Self.attemptLimitCount) else { return }
+    package mutating func change(_ number: UInt8, _ change: (inout CallRecord.Attempt) -> Void) {
+        guard Int(number) < min(Int(record.attemptCount), Self.attemptLimitCount) else { return }
         change(&attempts[Int(number)])
     }
 
     /// How many attempts are kept.
-    package var keptAttemptCount: Int { min(Int(attemptCount), Self.attemptLimitCount) }
+    package var keptAttemptCount: Int { min(Int(record.attemptCount), Self.attemptLimitCount) }
 
     /// An attempt that is kept, by its number: 0..<`keptAttemptCount`.
-    package func keptAttempt(_ number: Int) -> Attempt { attempts[number] }
+    package func keptAttempt(_ number: Int) -> CallRecord.Attempt { attempts[number] }
 
     /// The attempts that are kept, in their order.
-    package var keptAttempts: [Attempt] { (0..<keptAttemptCount).map { attempts[$0] } }
+    package var keptAttempts: [CallRecord.Attempt] { (0..<keptAttemptCount).map { attempts[$0] } }
 }

@@ -102,11 +102,11 @@ package struct TargetSet: Sendable {
         _ member: CompiledMember, of group: CompiledGroup, isTrial: Bool, in tables: CompiledTables
     ) {
         let start = UInt32(truncatingIfNeeded: text.count)
-        text += tables.text[Int(member.textStart)..<Int(member.textEnd)]
+        append(tables.text, Int(member.textStart)..<Int(member.textEnd))
         let end = UInt32(truncatingIfNeeded: text.count)
         if keepsParameters {
-            text += tables.text[Int(member.textEnd)..<Int(member.textEnd) + Int(member.parameterCount)]
-            text += tables.groupText[group.parameters]
+            append(tables.text, Int(member.textEnd)..<Int(member.textEnd) + Int(member.parameterCount))
+            append(tables.groupText, group.parameters)
         }
         targets.append(
             Target(
@@ -115,6 +115,11 @@ package struct TargetSet: Sendable {
                 outOfServiceCauses: member.outOfServiceCauses, recovery: member.recovery, limits: member.limits,
                 isTrial: isTrial, rewriting: member.rewriting, textStart: start, textEnd: end,
                 parameterCount: UInt32(truncatingIfNeeded: text.count) - end))
+    }
+
+    // By a buffer: a slice of the array would be a reference more to count, for each target of each call.
+    private mutating func append(_ bytes: [UInt8], _ range: Range<Int>) {
+        bytes.withUnsafeBufferPointer { text.append(contentsOf: UnsafeBufferPointer(rebasing: $0[range])) }
     }
 
     /// Takes out the trials that are not to be had.

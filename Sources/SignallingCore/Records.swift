@@ -155,7 +155,7 @@ struct ContextRecord: BitwiseCopyable {
     /// Whose call it is, as long as it counts among those of its ingress peer by this.
     var peer: PeerSlot?
     /// The call's record while the search goes on.
-    var record: Slab<CallRecord>.Handle?
+    var search: Slab<CallSearch>.Handle?
     /// The final status that the caller was sent; 0: none yet.
     var answer = 0
     /// Its name afterwards; 0: there is none.

@@ -39,10 +39,8 @@ package struct SignallingActions: ~Copyable, Sendable {
     package var sightings: [GatewaySighting] = []
     /// What came of probes that were asked for by `SignallingCore.probeNow`.
     package var probeAnswers: [ProbeAnswer] = []
-    /// Calls whose search has ended.
-    package var records: [CallRecord] = []
-    /// Answered calls that are over.
-    package var endings: [CallRecord.Ending] = []
+    /// Calls that have got their answer, and answered ones that are over.
+    package var calls = CallNews()
     /// What became of live calls that other workers have: pass it on to them.
     package var notices: [CallNotice] = []
     /// The worker that owns the transaction of the datagram just received: pass that datagram on to it.
@@ -77,8 +75,7 @@ package struct SignallingActions: ~Copyable, Sendable {
         sightings.removeAll(keepingCapacity: true)
         probeAnswers.removeAll(keepingCapacity: true)
         notices.removeAll(keepingCapacity: true)
-        records.removeAll(keepingCapacity: true)
-        endings.removeAll(keepingCapacity: true)
+        calls.removeAll()
         handOver = nil
     }
 }

@@ -37,7 +37,7 @@ extension SignallingCore {
     /// Counts a request to a redirect server.
     mutating func noteInquiry(of context: ContextRecord.Handle, _ server: GatewaySlot?) {
         counters.inquiries &+= 1
-        if let record = contexts[context].record, let server { records[record].noteInquiry(of: server) }
+        if let search = contexts[context].search, let server { searches[search].record.noteInquiry(of: server) }
     }
 
     /// Reads the Contacts of a response that is a redirect server's, while they are asked: `followContacts` wants them.
@@ -95,7 +95,9 @@ extension SignallingCore {
     mutating func followContacts(_ handle: ContextRecord.Handle, _ now: Instant) -> (Int, Duration?) {
         let count = targetSet.targets.count - contexts[handle].serverCount
         guard count > 0 else { return (0, nil) }
-        if let record = contexts[handle].record { records[record].routedAt = records[record].milliseconds(at: now) }
+        if let search = contexts[handle].search {
+            searches[search].record.routedAt = searches[search].record.milliseconds(at: now)
+        }
         // Those that are out come last, and are tried all the same: whoever keeps their status says so.
         contexts[handle].triedThoughOut = targetsOut(of: targetSet)
         store.release(&contexts[handle].targets)

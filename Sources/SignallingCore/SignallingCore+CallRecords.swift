@@ -39,11 +39,11 @@ extension SignallingCore {
     }
 
     /// Begins the record of a call that has targets.
-    mutating func beginRecord(
+    mutating func beginSearch(
         _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival
-    ) -> Slab<CallRecord>.Handle? {
+    ) -> Slab<CallSearch>.Handle? {
         guard request.method == .invite, request.toTag == nil else { return nil }
-        return records.take(newRecord(request, datagram, arrival))
+        return searches.take(CallSearch(newRecord(request, datagram, arrival)))
     }
 
     /// Makes the whole record of a call that gets no further.
@@ -63,17 +63,17 @@ extension SignallingCore {
         }
         var record = newRecord(request, datagram, arrival)
         (record.result, record.status) = (result, UInt16(clamping: status))
-        actions.records.append(record)
+        actions.calls.records.append(record)
     }
 
     /// Notes that an attempt begins.
     mutating func recordAttempt(_ handle: ClientRecord.Handle, of context: ContextRecord.Handle, _ now: Instant) {
-        guard let record = contexts[context].record, let gateway = clients[handle].claim.gateway else { return }
+        guard let search = contexts[context].search, let gateway = clients[handle].claim.gateway else { return }
         let branch = Branch(worker: settings.worker, slot: handle.slot, generation: handle.generation)
         let attempt = CallRecord.Attempt(
-            gateway: gateway, sentAt: records[record].milliseconds(at: now),
+            gateway: gateway, sentAt: searches[search].record.milliseconds(at: now),
             branch: (branch.worker, branch.slot, branch.generation, branch.check(settings.workerSecret)))
-        clients[handle].attemptNumber = records[record].begin(attempt)
+        clients[handle].attemptNumber = searches[search].begin(attempt)
     }
 
     /// Changes what is recorded of an attempt, where it is.
@@ -81,10 +81,10 @@ extension SignallingCore {
         of handle: ClientRecord.Handle, _ now: Instant, _ change: (inout CallRecord.Attempt, UInt32) -> Void
     ) {
         guard let number = clients[handle].attemptNumber, case .attempt(let context, _) = clients[handle].purpose,
-            contexts.contains(context), let record = contexts[context].record
+            contexts.contains(context), let search = contexts[context].search
         else { return }
-        let milliseconds = records[record].milliseconds(at: now)
-        records[record].change(number) { change(&$0, milliseconds) }
+        let milliseconds = searches[search].record.milliseconds(at: now)
+        searches[search].change(number) { change(&$0, milliseconds) }
     }
 
     /// Notes what a response says of its attempt.
@@ -99,42 +99,42 @@ extension SignallingCore {
 
     /// Notes a copy of a request whose search goes on.
     mutating func recordCopy(of server: ServerRecord.Handle, _ now: Instant) {
-        guard let context = servers[server].context, contexts.contains(context), let record = contexts[context].record
+        guard let context = servers[server].context, contexts.contains(context), let search = contexts[context].search
         else { return }
-        records[record].noteCopy(at: now)
+        searches[search].record.noteCopy(at: now)
     }
 
     /// Notes what the caller is sent.
     mutating func noteAnswer(_ handle: ContextRecord.Handle, _ status: Int, isForwarded: Bool) {
         guard status >= 200 else { return }
         if contexts[handle].answer == 0 { contexts[handle].answer = status }
-        guard let record = contexts[handle].record else { return }
-        (records[record].status, records[record].isForwarded) = (UInt16(clamping: status), isForwarded)
-        records[record].isOfRedirectServer = isForwarded && contexts[handle].machine.isAsking
+        guard let search = contexts[handle].search else { return }
+        (searches[search].record.status, searches[search].record.isForwarded) = (UInt16(clamping: status), isForwarded)
+        searches[search].record.isOfRedirectServer = isForwarded && contexts[handle].machine.isAsking
     }
 
     /// The search is over: its record is handed on.
-    mutating func endRecord(of handle: ContextRecord.Handle, _ now: Instant, _ actions: inout SignallingActions) {
-        guard let place = contexts[handle].record else { return }
-        contexts[handle].record = nil
-        contexts[handle].recordID = records[place].id
-        records[place].endedAt = records[place].milliseconds(at: now)
-        if records[place].result == .searching {
-            let (status, isForwarded) = (records[place].status, records[place].isForwarded)
+    mutating func endSearch(of handle: ContextRecord.Handle, _ now: Instant, _ actions: inout SignallingActions) {
+        guard let place = contexts[handle].search else { return }
+        contexts[handle].search = nil
+        contexts[handle].recordID = searches[place].record.id
+        searches[place].record.endedAt = searches[place].record.milliseconds(at: now)
+        if searches[place].record.result == .searching {
+            let (status, isForwarded) = (searches[place].record.status, searches[place].record.isForwarded)
             switch status {
-            case 200..<300: records[place].result = .answered
-            case _ where contexts[handle].machine.isCancelled: records[place].result = .cancelled
-            case _ where isForwarded: records[place].result = .refused
-            default: records[place].result = .failed
+            case 200..<300: searches[place].record.result = .answered
+            case _ where contexts[handle].machine.isCancelled: searches[place].record.result = .cancelled
+            case _ where isForwarded: searches[place].record.result = .refused
+            default: searches[place].record.result = .failed
             }
         }
-        actions.records.append(records[place])
-        records.giveBack(place)
+        actions.calls.searches.append(searches[place])
+        searches.giveBack(place)
     }
 
     /// An answered call is over.
     func noteEnding(of call: LiveCall, isByRequest: Bool, _ now: Instant, _ actions: inout SignallingActions) {
         guard call.record != 0 else { return }
-        actions.endings.append(CallRecord.Ending(call: call.record, at: now, isByRequest: isByRequest))
+        actions.calls.endings.append(CallRecord.Ending(call: call.record, at: now, isByRequest: isByRequest))
     }
 }

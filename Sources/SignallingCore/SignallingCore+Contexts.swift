@@ -73,7 +73,7 @@ extension SignallingCore {
             request, datagram, server, arrival, set, destination, passed, isAsking: isApart && destination == nil,
             withholdsIdentity: withholdsIdentity)
         servers[server].context = context
-        contexts[context].record = beginRecord(request, datagram, arrival)
+        contexts[context].search = beginSearch(request, datagram, arrival)
         contexts[context].peer = peer
         contextAtHand = context
         drive(context, .begin, arrival.now, &actions)
@@ -151,7 +151,7 @@ extension SignallingCore {
         decisions.removeAll(keepingCapacity: true)
         decisionBuffers.append(decisions)
         if contexts.contains(handle), contexts[handle].machine.isEnded {
-            endRecord(of: handle, now, &actions)
+            endSearch(of: handle, now, &actions)
             // After a 2xx a dialog takes the call over, as soon as that has been looked at.
             if contexts[handle].answer < 200 || contexts[handle].answer >= 300 { endPeerCall(of: handle) }
         }

@@ -141,7 +141,7 @@ extension SignallingCore {
             ? .everyRedirectServerOut(until: earliest)
             : earliest.map { .everyGatewayOut(until: $0) } ?? .everyGatewayFull(until: nil)
         counters.count(failure)
-        if let record = contexts[handle].record { records[record].result = CallRecord.Result(failure) }
+        if let search = contexts[handle].search { searches[search].record.result = CallRecord.Result(failure) }
         noteAnswer(handle, 503, isForwarded: false)
         answerOriginal(handle, 503, now, retryAfterSeconds: failure.retryAfterSeconds(at: now) ?? 1, &actions)
     }

@@ -57,7 +57,7 @@ extension SignallingCore {
     ) {
         // What follows may find more of them dead; the rest comes with the next message.
         for _ in 0..<Self.fallenLimitCount {
-            guard seenFallenCount != table.fallen.count else { return }
+            guard seenFallenCount != fallen._withUnsafeGuaranteedRef({ $0.count }) else { return }
             pinned = snapshot.withSnapshot { .passUnretained($0) }
             switch table.fallen.entry(seenFallenCount) {
             case .unwritten: return

@@ -76,7 +76,7 @@ package struct SignallingCore: ~Copyable {
     var retryAfterSeconds: Int64?
     var decisionBuffers: [[ResponseContext.Action]] = []
     /// What is recorded of calls whose search goes on.
-    var records = Slab<CallRecord>()
+    var searches = Slab<CallSearch>()
     var recordCount: UInt64 = 0
     var floodSecond: Int64 = 0
     var floodCount = 0
@@ -89,7 +89,9 @@ package struct SignallingCore: ~Copyable {
     var heldPeerCallCount = 0
     /// The snapshot of the message or timer at hand; its owner keeps it pinned meanwhile.
     var pinned: Unmanaged<RoutingSnapshot>?
-    /// How many of `GatewayInformationTable.fallen` it has seen.
+    /// The table's, which holds it: looked at for each message, so without counting a reference.
+    let fallen: Unmanaged<FallenGateways>
+    /// How many of them it has seen.
     var seenFallenCount: UInt64
 
     /// A core without a call. Worker 0 arms the timer of its first probe.
@@ -99,6 +101,7 @@ package struct SignallingCore: ~Copyable {
     ) {
         (self.settings, self.table, self.peers) = (settings, table, peers)
         tryingDelay = settings.timers.tryingDelay
+        fallen = .passUnretained(table.fallen)
         seenFallenCount = table.fallen.count
         probeSchedule = ProbeSchedule(settings.probing)
         if settings.worker == 0, settings.probing.isEnabled,

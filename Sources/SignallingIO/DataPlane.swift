@@ -35,13 +35,13 @@ package final class DataPlane: Sendable {
     /// Binds everything; no thread runs yet, and what arrives waits in the sockets.
     ///
     /// - Parameter onTransitions: gets status changes, each of which is in the table already, on a thread of its own.
-    /// - Parameter onCallRecords: gets calls whose search has ended, and the ends of answered ones, on the same thread.
+    /// - Parameter onCalls: gets what came of calls, on the same thread.
     /// - Parameter onSightings: gets what attempts showed of gateways that are provisioned elsewhere, on that thread.
     /// - Parameter onFault: gets a line about a worker that can't go on.
     package init(
         settings: DataPlaneSettings, cell: SnapshotCell, table: GatewayInformationTable,
         onTransitions: @escaping @Sendable ([StatusTransition]) -> Void,
-        onCallRecords: @escaping @Sendable ([CallRecord], [CallRecord.Ending]) -> Void = { _, _ in },
+        onCalls: @escaping @Sendable (CallNews) -> Void = { _ in },
         onSightings: @escaping @Sendable ([GatewaySighting]) -> Void = { _ in },
         onFault: @escaping @Sendable (String) -> Void
     ) throws(SocketError) {
@@ -82,7 +82,7 @@ package final class DataPlane: Sendable {
                     directory: directory))
         }
         (self.listeners, self.workers, self.onFault) = (listeners, workers, onFault)
-        observer = try Observer(onTransitions, onCallRecords, onSightings)
+        observer = try Observer(onTransitions, onCalls, onSightings)
     }
 
     deinit { stop() }
@@ -158,7 +158,7 @@ package final class DataPlane: Sendable {
 
     /// How many status changes and call records wait for the observer, about.
     package var observationCounts: (transitions: Int, callRecords: Int) {
-        workers.reduce((0, 0)) { ($0.0 + $1.transitions.count, $0.1 + $1.records.count + $1.endings.count) }
+        workers.reduce((0, 0)) { ($0.0 + $1.transitions.count, $0.1 + $1.calls.count) }
     }
 
     /// The counts of all workers together, up to 100 ms ago.

@@ -8,23 +8,23 @@ final class Observer: Sendable {
     let desk = ProbeDesk()
     private let isStopping = Atomic(false)
     private let onTransitions: @Sendable ([StatusTransition]) -> Void
-    private let onCallRecords: @Sendable ([CallRecord], [CallRecord.Ending]) -> Void
+    private let onCalls: @Sendable (CallNews) -> Void
     private let onSightings: @Sendable ([GatewaySighting]) -> Void
 
     init(
         _ onTransitions: @escaping @Sendable ([StatusTransition]) -> Void,
-        _ onCallRecords: @escaping @Sendable ([CallRecord], [CallRecord.Ending]) -> Void,
+        _ onCalls: @escaping @Sendable (CallNews) -> Void,
         _ onSightings: @escaping @Sendable ([GatewaySighting]) -> Void
     ) throws(SocketError) {
-        (self.onTransitions, self.onCallRecords, self.onSightings) = (onTransitions, onCallRecords, onSightings)
+        (self.onTransitions, self.onCalls, self.onSightings) = (onTransitions, onCalls, onSightings)
         wakeUp = try WakeUp()
     }
 
     /// The observer's thread. What the workers put down before `stop` is delivered before this returns.
     func run(_ workers: [Worker]) {
         var list: [StatusTransition] = []
-        var records: [CallRecord] = []
-        var endings: [CallRecord.Ending] = []
+        var calls = CallNews()
+        let ways = workers.map(\.calls)
         var sightings: [GatewaySighting] = []
         while true {
             let isLast = isStopping.load(ordering: .acquiring)
@@ -34,15 +34,12 @@ final class Observer: Sendable {
             if !list.isEmpty { onTransitions(list) }
             for (answer, completion) in answered { completion(answer) }
             list.removeAll(keepingCapacity: true)
-            // Endings are taken first, so that none comes before the record of its call.
-            for worker in workers { worker.endings.takeAll(into: &endings) }
-            for worker in workers { worker.records.takeAll(into: &records) }
-            if !records.isEmpty || !endings.isEmpty { onCallRecords(records, endings) }
+            CallNewsRings.takeAll(of: ways, into: &calls)
+            if calls.count > 0 { onCalls(calls) }
             for worker in workers { worker.sightings.takeAll(into: &sightings) }
             if !sightings.isEmpty { onSightings(sightings) }
             sightings.removeAll(keepingCapacity: true)
-            records.removeAll(keepingCapacity: true)
-            endings.removeAll(keepingCapacity: true)
+            calls.removeAll()
             if isLast { return }
             wakeUp.wait()
         }

@@ -28,8 +28,7 @@ final class Worker: Sendable {
     let mailbox: Mailbox
     let wakeUp: WakeUp
     let transitions = TransitionRing()
-    let records = ObservationRing<CallRecord>(capacity: 2048)
-    let endings = ObservationRing<CallRecord.Ending>(capacity: 8192)
+    let calls = CallNewsRings()
     let sightings = ObservationRing<GatewaySighting>(capacity: 4096)
     let isStopping = Atomic(false)
     let isDraining = Atomic(false)

@@ -23,10 +23,10 @@ extension WorkerLoop {
 
     /// Call records wait for the observer's next waking, and wake it where they are many.
     mutating func passRecordsOn() {
-        guard !actions.records.isEmpty || !actions.endings.isEmpty else { return }
-        for record in actions.records where !shared.records.put(record) { counters.callRecordsDropped &+= 1 }
-        for ending in actions.endings where !shared.endings.put(ending) { counters.callRecordsDropped &+= 1 }
-        unseenRecordCount += actions.records.count + actions.endings.count
+        let count = actions.calls.count
+        guard count > 0 else { return }
+        counters.callRecordsDropped &+= UInt64(count - shared.calls.put(actions.calls))
+        unseenRecordCount += count
         hasUnpublished = true
         guard unseenRecordCount >= Self.recordsPerWakingCount else { return }
         unseenRecordCount = 0

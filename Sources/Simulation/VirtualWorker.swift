@@ -30,10 +30,8 @@ package final class VirtualWorker {
         package var handOver: UInt8?
         /// What other workers are to be told of their calls.
         package var notices: [CallNotice] = []
-        /// Calls whose search has ended.
-        package var records: [CallRecord] = []
-        /// Answered calls that are over.
-        package var endings: [CallRecord.Ending] = []
+        /// Calls that have got their answer, and answered ones that are over.
+        package var calls = CallNews()
     }
 
     private var core: SignallingCore
@@ -111,8 +109,7 @@ package final class VirtualWorker {
             output.sightings += more.sightings
             output.probeAnswers += more.probeAnswers
             output.notices += more.notices
-            output.records += more.records
-            output.endings += more.endings
+            output.calls.add(more.calls)
         }
         return output
     }
@@ -170,7 +167,7 @@ package final class VirtualWorker {
         output.probeAnswers = actions.probeAnswers
         output.handOver = actions.handOver
         output.notices = actions.notices
-        (output.records, output.endings) = (actions.records, actions.endings)
+        output.calls = actions.calls
         actions.removeAll()
         return output
     }

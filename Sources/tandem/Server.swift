@@ -93,9 +93,9 @@ final class Server: Sendable {
                     networkManager.receive($0)
                     ApartLog.writeRedirectServers($0, of: controlPlane.snapshots, clock: clock, to: log)
                 },
-                onCallRecords: { [controlPlane] records, endings in
+                onCalls: { [controlPlane] in
                     networkManager.callLog.keep(controlPlane.settings.callRecordLimitCount)
-                    networkManager.callLog.receive(records, endings)
+                    networkManager.callLog.receive($0)
                 },
                 onSightings: { [controlPlane, reports] in
                     reports.follow(controlPlane.settings.reportDirection)

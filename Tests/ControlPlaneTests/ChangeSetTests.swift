@@ -293,6 +293,6 @@ extension ControlPlaneFixture {
             record.dialled = ShortText(bytes.span, 0..<bytes.count)
             return record
         }
-        plane.networkManager.callLog.receive(records, [])
+        plane.networkManager.callLog.receive(CallNews(records))
     }
 }

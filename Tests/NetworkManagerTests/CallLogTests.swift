@@ -27,23 +27,26 @@ import Time
             table: table, snapshots: SnapshotCell(builder.snapshot(revision: Revision(7))), clock: clock, capacity: 3)
     }
 
-    private func record(
+    private func search(
         _ id: UInt64, to number: String, by gateways: [Int] = [0], result: CallRecord.Result = .answered,
         after seconds: Int64 = 0
-    ) -> CallRecord {
+    ) -> CallSearch {
         var record = CallRecord(id: id, receivedAt: clock.now + .seconds(seconds), source: source)
         let bytes = Array(number.utf8)
         record.dialled = ShortText(bytes.span, 0..<bytes.count)
         (record.result, record.status, record.revision) = (result, 200, Revision(7))
+        var search = CallSearch(record)
         for gateway in gateways {
-            _ = record.begin(CallRecord.Attempt(gateway: slots[gateway], sentAt: 0, branch: (1, 2, 3, 4)))
+            _ = search.begin(CallRecord.Attempt(gateway: slots[gateway], sentAt: 0, branch: (1, 2, 3, 4)))
         }
-        return record
+        return search
     }
 
     @Test func `calls come back newest first, by number, gateway and time, page by page`() throws {
         log.receive(
-            [record(1, to: "+4420"), record(2, to: "4421", by: [1, 0]), record(3, to: "331", by: [1], after: 5)], [])
+            CallNews(searches: [
+                search(1, to: "+4420"), search(2, to: "4421", by: [1, 0]), search(3, to: "331", by: [1], after: 5),
+            ]))
         #expect(log.page(CallLog.Query()).map(\.dialled) == ["331", "4421", "+4420"])
         var query = CallLog.Query()
         query.number = "+442"
@@ -66,7 +69,7 @@ import Time
     }
 
     @Test func `the newest are kept, however many come and whatever the bound becomes`() {
-        for number in 1...5 { log.receive([record(UInt64(number), to: "\(number)")], []) }
+        for number in 1...5 { log.receive(CallNews(searches: [search(UInt64(number), to: "\(number)")])) }
         #expect(log.page(CallLog.Query()).map(\.dialled) == ["5", "4", "3"])
         #expect(log.call(2) == nil)
         #expect(log.call(4)?.dialled == "4")
@@ -74,25 +77,25 @@ import Time
         log.keep(2)
         #expect(log.page(CallLog.Query()).map(\.dialled) == ["5", "4"])
         log.keep(4)
-        log.receive((6...8).map { record($0, to: "\($0)") }, [])
+        log.receive(CallNews(searches: (6...8).map { search($0, to: "\($0)") }))
         #expect(log.page(CallLog.Query()).map(\.dialled) == ["8", "7", "6", "5"])
         log.keep(0)
-        log.receive([record(9, to: "9")], [])
+        log.receive(CallNews(searches: [search(9, to: "9")]))
         #expect(log.count == 0 && log.page(CallLog.Query()).isEmpty)
     }
 
     @Test func `an answered call gets its end, once, and one that was driven out gets none`() {
-        log.receive([record(1, to: "1"), record(2, to: "2", result: .refused)], [])
+        log.receive(CallNews(searches: [search(1, to: "1"), search(2, to: "2", result: .refused)]))
         log.receive(
-            [],
-            [1, 2].map { CallRecord.Ending(call: $0, at: clock.now + .seconds(60), isByRequest: true) })
+            CallNews(
+                endings: [1, 2].map { CallRecord.Ending(call: $0, at: clock.now + .seconds(60), isByRequest: true) }))
         #expect(log.call(1)?.endedAt == clock.wallTime(of: clock.now + .seconds(60)))
         #expect(log.call(1)?.isEndedByRequest == true)
         #expect(log.call(2)?.endedAt == nil)
-        log.receive([], [CallRecord.Ending(call: 1, at: clock.now + .seconds(90), isByRequest: false)])
+        log.receive(CallNews(endings: [CallRecord.Ending(call: 1, at: clock.now + .seconds(90), isByRequest: false)]))
         #expect(log.call(1)?.isEndedByRequest == true)
-        for number in 3...6 { log.receive([record(UInt64(number), to: "\(number)")], []) }
-        log.receive([], [CallRecord.Ending(call: 3, at: clock.now, isByRequest: true)])
+        for number in 3...6 { log.receive(CallNews(searches: [search(UInt64(number), to: "\(number)")])) }
+        log.receive(CallNews(endings: [CallRecord.Ending(call: 3, at: clock.now, isByRequest: true)]))
         #expect(log.page(CallLog.Query()).allSatisfy { $0.endedAt == nil })
     }
 }

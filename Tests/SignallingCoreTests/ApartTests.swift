@@ -224,7 +224,7 @@ import Time
         #expect(try bench.last("\(status)", to: bench.caller).first("Reason") == "Q.850;cause=1")
         #expect(bench.records.map(\.result) == [.refused])
         #expect(bench.records.first?.isOfRedirectServer == true && bench.records.first?.status == UInt16(status))
-        #expect(bench.records.first?.inquiryCount == 1 && bench.records.first?.keptAttempts.isEmpty == true)
+        #expect(bench.records.first?.inquiryCount == 1 && bench.searches.first?.keptAttempts.isEmpty == true)
         bench.receive(bench.request("ACK", toTag: "to1"), from: bench.caller)
         bench.advance(.seconds(70))
         #expect(bench.worker.inspection == .init())

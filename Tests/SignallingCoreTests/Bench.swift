@@ -54,7 +54,9 @@ struct Bench {
     private(set) var transitions: [StatusTransition] = []
     private(set) var sightings: [GatewaySighting] = []
     private(set) var probeAnswers: [ProbeAnswer] = []
+    /// Of calls that no gateway was tried for and of those whose search has ended.
     private(set) var records: [CallRecord] = []
+    private(set) var searches: [CallSearch] = []
     private(set) var endings: [CallRecord.Ending] = []
     /// All that was sent since the last look.
     private(set) var sent: [Sent] = []
@@ -117,7 +119,7 @@ struct Bench {
     /// How many calls the caller has, as his ingress peer is counted.
     func callerCalls() throws -> UInt32 { peers.liveCalls(try #require(snapshot.peer(for: caller.address)).slot) }
 
-    mutating func forgetRecords() { (records, endings) = ([], []) }
+    mutating func forgetRecords() { (records, searches, endings) = ([], [], []) }
 
     /// The next snapshot has the gateway like this.
     mutating func changeGateway(_ number: Int, _ change: (inout Gateway) -> Void) throws {
@@ -222,8 +224,9 @@ struct Bench {
         transitions += output.transitions
         sightings += output.sightings
         probeAnswers += output.probeAnswers
-        records += output.records
-        endings += output.endings
+        records += output.calls.records + output.calls.searches.map(\.record)
+        searches += output.calls.searches
+        endings += output.calls.endings
     }
 
     /// What was sent since the last look; looking forgets.

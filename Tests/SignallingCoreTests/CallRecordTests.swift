@@ -30,7 +30,7 @@ import Time
         #expect(record.result == .answered && record.status == 200 && record.isForwarded)
         #expect(record.endedAt == 5040)
         #expect(record.copyCount == 1 && record.copyTimes == [500])
-        let attempts = record.keptAttempts
+        let attempts = try #require(bench.searches.first).keptAttempts
         #expect(record.attemptCount == 2 && attempts.count == 2)
         #expect(attempts.map(\.sentAt) == [0, 2000])
         #expect(attempts.map(\.resendCount) == [2, 0])
@@ -97,7 +97,9 @@ import Time
         #expect(bench.records.map(\.status) == [486, 487, 408])
         #expect(bench.records.map(\.isForwarded) == [true, true, false])
         #expect(
-            bench.records.map { $0.keptAttempts.map(\.end) } == [[.refused], [.cancelled], [.noResponse, .noResponse]])
+            bench.searches.map { $0.keptAttempts.map(\.end) } == [
+                [.refused], [.cancelled], [.noResponse, .noResponse],
+            ])
         #expect(Set(bench.records.map(\.id)).count == 3)
         #expect(bench.worker.inspection.liveCalls == 0)
     }
@@ -119,17 +121,18 @@ import Time
     }
 
     @Test func `more attempts and copies than are kept are counted`() {
-        var record = CallRecord(
-            id: 1, receivedAt: Bench.start, source: TransportAddress(.udp, IPAddress(ipv4: 1), port: 1))
+        var search = CallSearch(
+            CallRecord(
+                id: 1, receivedAt: Bench.start, source: TransportAddress(.udp, IPAddress(ipv4: 1), port: 1)))
         for number in 1...12 {
-            record.noteCopy(at: Bench.start + .seconds(number))
+            search.record.noteCopy(at: Bench.start + .seconds(number))
             let slot = GatewaySlot(index: UInt16(number), generation: 1)
-            let kept = record.begin(CallRecord.Attempt(gateway: slot, sentAt: 0, branch: (0, 0, 0, 0)))
+            let kept = search.begin(CallRecord.Attempt(gateway: slot, sentAt: 0, branch: (0, 0, 0, 0)))
             #expect((kept != nil) == (number <= 8))
         }
-        #expect(record.copyCount == 12 && record.copyTimes.count == 7)
-        #expect(record.attemptCount == 12 && record.keptAttempts.count == 8)
-        record.change(9) { $0.resendCount = 9 }
-        #expect(record.keptAttempts.allSatisfy { $0.resendCount == 0 })
+        #expect(search.record.copyCount == 12 && search.record.copyTimes.count == 7)
+        #expect(search.record.attemptCount == 12 && search.keptAttempts.count == 8)
+        search.change(9) { $0.resendCount = 9 }
+        #expect(search.keptAttempts.allSatisfy { $0.resendCount == 0 })
     }
 }

@@ -184,9 +184,9 @@ import Time
         #expect(output.notices.count == 1 && notice.worker == 0 && notice.kind == .ended)
         #expect(notice.withBytes { CallNotice(bytes: $0) } == notice)
         #expect(try bench.liveCalls(1) == 1)
-        #expect(bench.worker.receive(notice, now: bench.now).endings.count == 1)
+        #expect(bench.worker.receive(notice, now: bench.now).calls.endings.count == 1)
         #expect(try bench.liveCalls(1) == 0)
-        #expect(bench.worker.receive(notice, now: bench.now).endings.isEmpty)
+        #expect(bench.worker.receive(notice, now: bench.now).calls.endings.isEmpty)
     }
 
     @Test func `after a restart a BYE of an unknown call changes nothing; without Record-Route an answer ends it`()
@@ -198,7 +198,7 @@ import Time
         let bye = try bench.withinDialog("BYE", of: answer, cSeq: 2, branch: "z9hG4bKbye", callID: "call-1")
         let output = restarted.receive(
             Array(bye.utf8), from: bench.caller, on: Bench.proxy, snapshot: bench.snapshot, now: bench.now)
-        #expect(output.datagrams.count == 1 && output.endings.isEmpty)
+        #expect(output.datagrams.count == 1 && output.calls.endings.isEmpty)
         #expect(try bench.liveCalls(1) == 1, "the one of the other process")
 
         bench = try Bench { $0.isRecordRouting = false }
