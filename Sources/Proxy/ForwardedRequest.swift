@@ -50,7 +50,8 @@ package struct ForwardedRequest {
 
     /// Appends the whole request: Request-URI, our Via and Record-Route on top, the upstream Via completed with
     /// `received` and `rport` (RFC 3581), Max-Forwards one less, one Max-Breadth of at most 60 (RFC 5393 section
-    /// 5.3.3), no P-Preferred-Identity (RFC 3325 section 6), all else byte for byte in its order.
+    /// 5.3.3), no P-Preferred-Identity (RFC 3325 section 6), a Content-Length where it leaves by a stream, all else
+    /// byte for byte in its order.
     package func write(
         _ request: Message, in datagram: Span<UInt8>, from source: TransportAddress, into output: inout OutputBuffer
     ) {
@@ -64,6 +65,12 @@ package struct ForwardedRequest {
         }
         if request.maxForwards == nil { output.append("Max-Forwards: 70\r\n") }
         if request.maxBreadth == nil { output.append("Max-Breadth: 60\r\n") }
+        // A datagram ends where it ends; in a stream nobody would know (§18.3, §20.14).
+        if advertised.isReliable, !request.has(.contentLength) {
+            output.append("Content-Length: ")
+            output.append(decimal: Int64(request.body.count))
+            output.append("\r\n")
+        }
         var routesSeen = 0
         var isTopVia = true
         for field in request.fields {

@@ -4,9 +4,12 @@ package import SIPMessage
 package enum ForwardedResponse {
     /// Appends the response without the topmost Via value, which is ours; all else byte for byte in its order.
     ///
-    /// - Parameter withholdsIdentity: P-Asserted-Identity goes no further (`IdentityPrivacy`).
+    /// - Parameters:
+    ///   - withholdsIdentity: P-Asserted-Identity goes no further (`IdentityPrivacy`).
+    ///   - needsLength: it gets a Content-Length where it has none: it goes on by a stream (section 18.3).
     package static func write(
-        _ response: Message, in datagram: Span<UInt8>, withholdsIdentity: Bool = false, into output: inout OutputBuffer
+        _ response: Message, in datagram: Span<UInt8>, withholdsIdentity: Bool = false, needsLength: Bool = false,
+        into output: inout OutputBuffer
     ) {
         output.append("SIP/2.0 ")
         output.append(decimal: Int64(response.status))
@@ -28,6 +31,11 @@ package enum ForwardedResponse {
                 output.append(datagram, ByteRange(second.lowerBound, field.value.upperBound))
                 output.append("\r\n")
             }
+        }
+        if needsLength, !response.has(.contentLength) {
+            output.append("Content-Length: ")
+            output.append(decimal: Int64(response.body.count))
+            output.append("\r\n")
         }
         output.append("\r\n")
         output.append(datagram, response.body)

@@ -124,7 +124,8 @@ struct ContextRecord: BitwiseCopyable {
 
     var machine: ResponseContext
     let server: ServerRecord.Handle
-    let isInvite: Bool
+    /// The request's method.
+    let method: Method
     /// So many of the targets are redirect servers elsewhere, which are asked for the others.
     let serverCount: Int
     /// A bit for each target that was selected though its gateway was out-of-service.
@@ -168,6 +169,8 @@ struct ContextRecord: BitwiseCopyable {
     /// Where responses go, and through which listener.
     let upstream: TransportAddress
     let listener: ListenerNumber
+
+    var isInvite: Bool { method == .invite }
 }
 
 extension TimerToken {

@@ -45,7 +45,7 @@ extension SignallingCore {
                 response, in: datagram,
                 withholdsIdentity: withholdsIdentity(
                     of: response, datagram, from: arrival.source.address, by: handle, snapshot),
-                into: &forwardedBytes)
+                needsLength: goesByStream(handle), into: &forwardedBytes)
         }
         retryAfterSeconds = response.status >= 300 ? retryAfter(of: response, datagram) : nil
         recordResponse(handle, response.status, arrival.now)
@@ -72,12 +72,15 @@ extension SignallingCore {
     /// go on upstream, has a Via left to go by (§16.7 step 3).
     private func isExpected(_ response: Message, _ datagram: Span<UInt8>, by handle: ClientRecord.Handle) -> Bool {
         if response.cSeqMethod == .cancel { return clients[handle].cancel != nil }
-        switch clients[handle].machine {
-        case .invite: guard response.cSeqMethod == .invite else { return false }
-        case .nonInvite: guard response.cSeqMethod != .invite else { return false }
-        }
-        guard case .attempt = clients[handle].purpose else { return true }
-        return ForwardedResponse.hasUpstreamVia(response, in: datagram)
+        guard case .attempt(let context, _) = clients[handle].purpose else { return response.cSeqMethod == .options }
+        return contexts.contains(context) && response.cSeqMethod == contexts[context].method
+            && ForwardedResponse.hasUpstreamVia(response, in: datagram)
+    }
+
+    /// True when a response that comes for the transaction goes on by a stream.
+    private func goesByStream(_ handle: ClientRecord.Handle) -> Bool {
+        guard case .attempt(let context, _) = clients[handle].purpose, contexts.contains(context) else { return false }
+        return contexts[context].upstream.isReliable
     }
 
     /// Tries a target: a client transaction whose branch names it.

@@ -112,7 +112,8 @@ extension SignallingCore {
         heldByteCount += datagram.count
         return contexts.take(
             ContextRecord(
-                machine: machine, server: server, isInvite: isInvite, serverCount: isAsking ? set.targets.count : 0,
+                machine: machine, server: server, method: request.method,
+                serverCount: isAsking ? set.targets.count : 0,
                 triedThoughOut: targetsOut(of: set),
                 original: datagram.withUnsafeBufferPointer { store.keep($0) }, callID: request.callID,
                 requestURI: request.requestURI, source: arrival.source,

@@ -55,6 +55,22 @@ import Time
         #expect(bench.worker.counters.strayResponses == 3)
     }
 
+    @Test func `a response with another method in CSeq is none to our request (§17.1.3)`() throws {
+        for (method, other) in [
+            ("MESSAGE", "OPTIONS"), ("MESSAGE", "INVITE"), ("INVITE", "MESSAGE"), ("INVITE", "ACK"),
+        ] {
+            var bench = try Bench()
+            let gateway = try bench.gateway(1)
+            bench.receive(bench.request(method), from: bench.caller)
+            let answer = bench.response(200, to: try bench.last(method, to: gateway))
+            _ = bench.look()
+            bench.receive(answer.replacing("1 \(method)", with: "1 \(other)"), from: gateway)
+            #expect(bench.trace() == [])
+            bench.receive(answer, from: gateway)
+            #expect(bench.trace() == ["200>caller"])
+        }
+    }
+
     @Test func `without the cookie, the ACK of another To tag than the response's is not this one's (§17.2.3)`() throws
     {
         var bench = try Bench()

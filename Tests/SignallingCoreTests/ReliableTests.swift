@@ -44,6 +44,39 @@ import Time
         #expect(bench.worker.liveCount == 0)
     }
 
+    @Test func `what leaves by a stream says how long it is, also where it came without (§18.3, §20.14)`() throws {
+        var bench = try bench()
+        try bench.changeGateway(1) {
+            $0 = Gateway(
+                id: "g1", uri: "sip:10.2.0.1;transport=tcp", address: overTCP($0.address),
+                requestURISuffix: "@10.2.0.1;transport=tcp")
+        }
+        let request = bench.request("INVITE", body: "v=0\r\n").replacing("Content-Length: 5\r\n", with: "")
+        bench.receive(request, from: bench.caller)
+        let gateway = overTCP(try bench.gateway(1))
+        let invite = try bench.last("INVITE", to: gateway)
+        #expect(invite.all("Content-Length") == ["5"] && invite.body == "v=0\r\n")
+
+        bench = try self.bench()
+        let caller = overTCP(bench.caller)
+        bench.receive(bench.request("INVITE"), from: caller, on: Self.proxy)
+        let plain = try bench.gateway(1)
+        let sent = try bench.last("INVITE", to: plain)
+        for (status, body) in [(183, "v=0\r\n"), (200, "")] {
+            let answer = bench.response(status, to: sent).replacing("Content-Length: 0\r\n", with: "") + body
+            bench.receive(answer, from: plain)
+            let received = try bench.last("\(status)", to: caller)
+            #expect(received.all("Content-Length") == ["\(body.utf8.count)"] && received.body == body)
+        }
+        #expect(invite.all("Via").first?.hasPrefix("SIP/2.0/TCP ") == true)
+        bench = try self.bench()
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        let udp = try bench.last("INVITE", to: plain)
+        bench.receive(
+            bench.response(200, to: udp).replacing("Content-Length: 0\r\n", with: ""), from: plain)
+        #expect(try bench.last("200", to: bench.caller).all("Content-Length").isEmpty, "a datagram needs none")
+    }
+
     @Test func `a BYE to a caller by TCP is sent once; the end of his connection fails it at once`() throws {
         var bench = try bench()
         let caller = overTCP(bench.caller)
