@@ -2,7 +2,7 @@
 package enum HeaderName: UInt8, Sendable, BitwiseCopyable {
     case via, from, to, callID, cSeq, maxForwards, contact, route, recordRoute, contentLength, contentType
     case require, proxyRequire, supported, unsupported, retryAfter, reason, allow, server, userAgent, expires, date
-    case maxBreadth, pAssertedIdentity, pPreferredIdentity, privacy, wwwAuthenticate, proxyAuthenticate
+    case maxBreadth, pAssertedIdentity, pPreferredIdentity, privacy, wwwAuthenticate, proxyAuthenticate, timestamp
     case other
 
     /// Compared by their bits: what the compiler makes for an enumeration of another module asks a table, and that for
@@ -85,6 +85,7 @@ package enum HeaderName: UInt8, Sendable, BitwiseCopyable {
         case 9:
             switch (first, second) {
             case (0x6574_726F_7070_7573, 0x0000_0000_0000_0064): .supported
+            case (0x6D61_7473_656D_6974, 0x0000_0000_0000_0070): .timestamp
             default: .other
             }
         case 10:

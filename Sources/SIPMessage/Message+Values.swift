@@ -36,7 +36,7 @@ extension Message {
         case .contact, .route, .recordRoute, .contentType, .require, .proxyRequire, .supported, .unsupported,
             .retryAfter,
             .reason, .allow, .server, .userAgent, .expires, .date, .pAssertedIdentity, .pPreferredIdentity, .privacy,
-            .wwwAuthenticate, .proxyAuthenticate, .other:
+            .wwwAuthenticate, .proxyAuthenticate, .timestamp, .other:
             break
         }
     }

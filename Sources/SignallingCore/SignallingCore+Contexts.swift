@@ -17,7 +17,7 @@ extension SignallingCore {
         let server = makeServer(request, datagram, key, arrival)
         if let status = refusal(of: request, datagram, arrival) {
             record(.unacceptable, status, of: request, datagram, arrival, &actions)
-            answer(server, status, to: request, datagram, arrival, &actions)
+            answer(server, status, to: request, datagram, arrival, warning: Self.warning(status), &actions)
             return
         }
         var peer: PeerSlot?
@@ -82,6 +82,8 @@ extension SignallingCore {
 
     /// Why a request is not forwarded at all (§16.3): the status of the answer, or nil.
     private func refusal(of request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival) -> Int? {
+        guard let target = request.target else { return 400 }
+        if target.scheme == .other { return 416 }
         if request.maxForwards == 0 { return 483 }
         // With our fields on top it would not fit into a datagram, and no gateway is to blame for that.
         if datagram.count > Self.forwardedLimitBytes { return 513 }
@@ -89,8 +91,13 @@ extension SignallingCore {
         if LoopMark.isPresent(in: request, datagram, from: source, key: settings.routeSecret) { return 482 }
         if request.maxBreadth == 0 { return 440 }
         if asksForExtension(request, datagram, in: .proxyRequire) { return 420 }
-        guard let target = request.target else { return 400 }
-        return target.scheme == .other ? 416 : nil
+        // RFC 5630 §5.3: what was to be safe on every hop goes on by `sips:` or not at all, and no gateway has that.
+        return target.scheme == .sips ? 480 : nil
+    }
+
+    /// What goes with a refusal (RFC 5630 §5.3).
+    private static func warning(_ status: Int) -> StaticString {
+        status == 480 ? "380 tandem \"SIPS Not Allowed\"" : ""
     }
 
     private mutating func makeContext(

@@ -89,9 +89,12 @@ extension SignallingCore {
     }
 
     /// Answers through the transaction with a response of our own.
+    ///
+    /// - Parameter warning: the value of its Warning field (section 20.43); empty: it has none.
     mutating func answer(
         _ handle: ServerRecord.Handle, _ status: Int, to request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival,
-        reasonPhrase: String = "", retryAfterSeconds: Int64? = nil, _ actions: inout SignallingActions
+        reasonPhrase: String = "", retryAfterSeconds: Int64? = nil, warning: StaticString = "",
+        _ actions: inout SignallingActions
     ) {
         let tag = status == 100 ? nil : ownTag(request, datagram)
         responseBytes.removeAll()
@@ -100,6 +103,12 @@ extension SignallingCore {
             toTag: tag, server: settings.serverName, into: &responseBytes
         ) { fields in
             if status == 420 { Self.writeUnsupported(.proxyRequire, of: request, datagram, into: &fields) }
+            if status == 100 { Self.writeTimestamp(of: request, datagram, into: &fields) }
+            if warning.utf8CodeUnitCount > 0 {
+                fields.append("Warning: ")
+                fields.append(warning)
+                fields.append("\r\n")
+            }
             guard let retryAfterSeconds else { return }
             fields.append("Retry-After: ")
             fields.append(decimal: retryAfterSeconds)
@@ -148,6 +157,16 @@ extension SignallingCore {
             }
         }
         if !isFirst { output.append("\r\n") }
+    }
+
+    /// What the caller measures his way to us by comes back with our 100 (§8.2.6.1).
+    private static func writeTimestamp(
+        of request: Message, _ datagram: Span<UInt8>, into output: inout OutputBuffer
+    ) {
+        guard let field = request.first(.timestamp) else { return }
+        output.append("Timestamp: ")
+        output.append(datagram, field.value)
+        output.append("\r\n")
     }
 
     /// Sends the response in `responseBytes`, or the one that the transaction keeps, once more.

@@ -19,6 +19,7 @@ import Testing
         ("Expires", .expires),
         ("Privacy", .privacy),
         ("Supported", .supported),
+        ("Timestamp", .timestamp),
         ("User-Agent", .userAgent),
         ("Retry-After", .retryAfter),
         ("Unsupported", .unsupported),
