@@ -246,8 +246,7 @@ extension SignallingCore {
         // What has a To tag belongs to a call under way, also where its sender keeps no route set.
         let isRefused =
             request.toTag == nil && (isDraining || isOverloaded || searchingCount >= settings.callLimitCount)
-        if isRefused || servers.liveCount >= settings.transactionLimitCount || heldByteCount >= settings.heldLimitBytes
-        {
+        if isRefused || isFull {
             counters.shed &+= 1
             record(.overload, 503, of: request, datagram, arrival, &actions)
             answerStatelessly(503, to: request, datagram, arrival, &actions)
@@ -276,6 +275,12 @@ extension SignallingCore {
             merged.note(fingerprint, server)
         }
         switch admit(request, arrival) {
+    /// True when what is under way takes as much memory as it may.
+    private var isFull: Bool {
+        servers.liveCount >= settings.transactionLimitCount || heldByteCount >= settings.heldLimitBytes
+            || store.keptBytes >= settings.keptLimitBytes
+    }
+
         case .admitted(let peer): endCall(of: peer)  // it has the second's share; what comes of it we do not see
         case .full:
             record(.peerFull, 503, of: request, datagram, arrival, &actions)

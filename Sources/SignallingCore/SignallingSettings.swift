@@ -57,6 +57,9 @@ package struct SignallingSettings: Sendable {
     package var transactionLimitCount = 2_000_000
     /// More bytes of requests under way than this: new requests get 503.
     package var heldLimitBytes = 1 << 29
+    /// More bytes of messages that may have to be sent again, answers to calls that are over among them, than this: new
+    /// requests get 503. Far above what so many transactions keep unless somebody makes their answers long.
+    package var keptLimitBytes = 1 << 31
 
     /// Settings for the given listeners; all else has its default.
     package init(

@@ -73,6 +73,7 @@ package struct DataPlaneSettings: Sendable {
         settings.callLimitCount = max(1, callLimitCount / count)
         settings.transactionLimitCount = max(1, settings.transactionLimitCount / count)
         settings.heldLimitBytes = max(1, settings.heldLimitBytes / count)
+        settings.keptLimitBytes = max(1, settings.keptLimitBytes / count)
         return settings
     }
 }

@@ -95,6 +95,21 @@ import Time
         #expect(bench.trace() == ["OPTIONS>g1"], "there is room again")
     }
 
+    @Test func `answers that a sender made long are bounded too, whatever becomes of his requests`() throws {
+        var bench = try Bench { $0.keptLimitBytes = 100_000 }
+        func invite(_ number: Int) -> String {
+            let vias = "Via: SIP/2.0/UDP h;x=" + String(repeating: "y", count: 40_000)
+            return bench.request(
+                "INVITE", uri: "sip:33@x", branch: "z9hG4bK\(number)", callID: "c-\(number)", extra: [vias])
+        }
+        for number in 1...4 { bench.receive(invite(number), from: bench.caller, on: Bench.redirect) }
+        #expect(bench.trace() == ["404>caller", "404>caller", "404>caller", "503>caller"])
+        bench.advance(.seconds(40))
+        _ = bench.look()
+        bench.receive(invite(5), from: bench.caller, on: Bench.redirect)
+        #expect(bench.trace() == ["404>caller"], "Timer H has made room")
+    }
+
     @Test func `a request within a dialog goes to one host and never to none or many`() throws {
         var (bench, answer) = try ProxyCallTests.answered()
         for (number, host) in ["0.0.0.0", "[::]", "224.0.1.75", "[ff02::1]", "255.255.255.255"].enumerated() {
