@@ -32,13 +32,24 @@ package struct Via: Sendable, BitwiseCopyable {
 
     /// Reads as much of the first value in the range as makes sense.
     ///
-    /// - Returns: false when something of it breaks the grammar; what was read before that is kept, so that the sender
-    ///   can be told.
+    /// - Returns: false when something of it breaks the grammar, or a value behind it is empty; what was read before
+    ///   that is kept, so that the sender can be told.
     mutating func parse(_ datagram: Span<UInt8>, _ field: ByteRange) -> Bool {
         self = Via()
-        if parsePlain(datagram, field) { return true }
+        if parsePlain(datagram, field) {
+            return value.upperBound == field.upperBound || isFollowedByValues(datagram, field)
+        }
         self = Via()
-        return parseAny(datagram, field)
+        return parseAny(datagram, field) && isFollowedByValues(datagram, field)
+    }
+
+    /// False when a comma stands behind the value, or behind one of those that follow it, and no value behind that.
+    private func isFollowedByValues(_ datagram: Span<UInt8>, _ field: ByteRange) -> Bool {
+        guard value.upperBound < field.upperBound, field.upperBound <= datagram.count else { return true }
+        var values = ValueIterator(ByteRange(value.upperBound, field.upperBound))
+        _ = values.next(in: datagram)  // what is left of this one, up to its comma
+        while let value = values.next(in: datagram) { if value.isEmpty { return false } }
+        return datagram[field.upperBound - 1] != UInt8(ascii: ",")
     }
 
     /// The form that almost every Via has, in one pass: no white space but the one behind the transport, no quotes, a

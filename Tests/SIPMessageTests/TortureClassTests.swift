@@ -75,8 +75,16 @@ import Testing
     @Test func `stray separators (3.1.2.1)`() {
         for via in [
             "SIP/2.0/UDP 192.0.2.15;;,;,,", "SIP/2.0/UDP h;branch=z9hG4bK1;", "SIP/2.0/UDP h;=x", ",SIP/2.0/UDP h",
+            "SIP/2.0/UDP h;branch=z9hG4bK1,", "SIP/2.0/UDP h;branch=z9hG4bK1, ,SIP/2.0/UDP i",
+            "SIP / 2.0 / UDP h , SIP/2.0/UDP i,\r\n ,SIP/2.0/UDP j", "SIP / 2.0 / UDP h ,",
         ] {
             #expect(brokenRule(Self.request(replacing: ["Via": via])) == .malformed(.via), "\(via)")
+        }
+        for via in [
+            "SIP/2.0/UDP h;branch=z9hG4bK1,SIP/2.0/UDP i", "SIP / 2.0 / UDP h\r\n , SIP/2.0/UDP i;x=\",,\"",
+            "SIP/2.0/UDP h;x=\",\"", "SIP/2.0/UDP h,i",
+        ] {
+            #expect(brokenRule(Self.request(replacing: ["Via": via])) == nil, "\(via)")
         }
     }
 
