@@ -19,19 +19,28 @@ package enum RouteMark {
         value(request.callID, tag: request.fromTag, in: datagram, key: key) ^ UInt64(worker)
     }
 
-    /// The worker that has the call, when the Route value's URI carries the mark of the dialog that the request claims
-    /// to be in; nil when it does not. 56 bits must be right.
-    package static func worker(
+    /// What a mark tells of a request that it is in.
+    package struct Reading: Equatable, Sendable, BitwiseCopyable {
+        /// The worker that has the call.
+        package let worker: UInt8
+        /// True for a request of the one who called; false for one of whom he called.
+        package let isFromCaller: Bool
+    }
+
+    /// Reads the mark when the Route value's URI carries that of the dialog that the request claims to be in; nil when
+    /// it does not. 56 bits must be right.
+    package static func read(
         by route: SIPURI, of request: Message, in datagram: Span<UInt8>, key: KeyedHash.Key
-    ) -> UInt8? {
+    ) -> Reading? {
         guard let parameter = parameter(parameterName, of: route.parameters, in: datagram), let mark = parameter.value,
             let given = hexadecimal(datagram, mark)
         else { return nil }
         // Both are computed in any case, so that the time tells nothing of which one was nearer.
         let asCaller = value(request.callID, tag: request.fromTag, in: datagram, key: key) ^ given
         let asCallee = value(request.callID, tag: request.toTag, in: datagram, key: key) ^ given
-        let difference = asCaller > UInt64(UInt8.max) ? asCallee : asCaller
-        return UInt8(exactly: difference)
+        let isFromCaller = asCaller <= UInt64(UInt8.max)
+        let worker = UInt8(exactly: isFromCaller ? asCaller : asCallee)
+        return worker.map { Reading(worker: $0, isFromCaller: isFromCaller) }
     }
 
     /// Names a dialog in either direction, for tables that all workers can be asked about.

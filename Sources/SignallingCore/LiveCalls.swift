@@ -1,3 +1,4 @@
+import Addressing
 import Routing
 import SIPTransaction
 import Time
@@ -9,6 +10,9 @@ struct LiveCall: BitwiseCopyable {
     let gateway: GatewaySlot
     /// Whose call it is; nil where it is counted already, or has no ingress peer.
     let peer: PeerSlot?
+    /// Whom the call went to, and where its caller is answered: our neighbours on either side.
+    let callee: TransportAddress
+    let caller: TransportAddress
     /// The call's record; 0: it has none.
     let record: UInt64
     /// How long it is counted without a sign of life.
@@ -43,6 +47,9 @@ struct LiveCalls: ~Copyable {
         guard let handle = handle(of: dialog) else { return nil }
         return takeOut(handle)
     }
+
+    /// The call of a dialog; nil when it is not there.
+    func call(of dialog: UInt64) -> LiveCall? { handle(of: dialog).map { calls[$0] } }
 
     /// A sign of life. False when the call is not there.
     mutating func renew(_ dialog: UInt64, leaseSeconds: UInt32?, _ now: Instant) -> Bool {

@@ -8,12 +8,16 @@ import SIPMessage
 struct ReceivedRoutes {
     /// True when a Route value that names us, or the Request-URI where a strict router put ours there, carries the mark
     /// that we gave out for this dialog.
-    var isAuthentic: Bool { worker != nil }
+    var isAuthentic: Bool { mark != nil }
     /// The worker that had the call when the mark was given out.
-    private(set) var worker: UInt8?
+    var worker: UInt8? { mark?.worker }
+    /// What the mark says.
+    private(set) var mark: RouteMark.Reading?
     /// The first Route value that is not ours, else the Request-URI. Nil when that is not an address that we can send
     /// to, or one of our own.
     private(set) var nextHop: TransportAddress?
+    /// True when it has a host name, which nobody looks up while a request waits.
+    private(set) var isNamedHop = false
     /// What becomes of the Request-URI and the Route values.
     private(set) var forwarded = ForwardedRoutes(consumedCount: 0)
 
@@ -32,10 +36,10 @@ struct ReceivedRoutes {
         // §16.4: our own Record-Route in the Request-URI is the work of a strict router; whom the request is for
         // stands last in Route.
         if Self.isOurs(target, settings),
-            let worker = RouteMark.worker(by: target, of: request, in: datagram, key: settings.routeSecret),
+            let mark = RouteMark.read(by: target, of: request, in: datagram, key: settings.routeSecret),
             let last = Self.lastRoute(of: request, datagram), let lastURI = Self.uri(last.range, datagram)
         {
-            self.worker = worker
+            self.mark = mark
             (target, targetRange) = (lastURI, last.range)
             forwarded.requestURI = last.range
             forwarded.passedLimitCount = last.precedingCount
@@ -50,12 +54,14 @@ struct ReceivedRoutes {
                 if forwarded.passedLimitCount < .max { forwarded.passedLimitCount -= 1 }
             }
             nextHop = Self.address(of: next, datagram)
+            isNamedHop = nextHop == nil && Self.isNamed(next)
         } else {
             // §16.4: a `maddr` that names us has done its work.
             forwarded.dropsAddress = Self.namesUs(target, datagram, settings)
             nextHop =
                 forwarded.dropsAddress
                 ? target.address.map { TransportAddress(.udp, $0, port: 5060) } : Self.address(of: target, datagram)
+            isNamedHop = nextHop == nil && Self.isNamed(target)
         }
         if let hop = nextHop, !Self.isReachable(hop, settings) { nextHop = nil }
     }
@@ -79,8 +85,8 @@ struct ReceivedRoutes {
                 }
                 forwarded.consumedCount += 1
                 if forwarded.passedLimitCount < .max { forwarded.passedLimitCount -= 1 }
-                if let worker = RouteMark.worker(by: uri, of: request, in: datagram, key: settings.routeSecret) {
-                    self.worker = worker
+                if let mark = RouteMark.read(by: uri, of: request, in: datagram, key: settings.routeSecret) {
+                    self.mark = mark
                 }
             }
         }
@@ -150,6 +156,11 @@ struct ReceivedRoutes {
         guard uri.scheme == .sip, transport != .tls else { return nil }
         let address = maddr(of: uri, datagram) ?? uri.address
         return address.map { TransportAddress(transport, $0, port: uri.port ?? 5060) }
+    }
+
+    /// True for a URI that we could send to if somebody told us the address of its host.
+    private static func isNamed(_ uri: SIPURI) -> Bool {
+        uri.scheme == .sip && uri.address == nil && uri.transport != .tls
     }
 
     /// Sent to "no address", a datagram reaches this very host; sent to ourselves, it goes round until its Max-Forwards

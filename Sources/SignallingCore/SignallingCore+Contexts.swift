@@ -34,7 +34,7 @@ extension SignallingCore {
         var destination: TransportAddress?
         let isApart = snapshot.withSnapshot { $0.isApart }
         if request.toTag != nil, request.has(.route) {
-            guard routes.isAuthentic, let nextHop = routes.nextHop else {
+            guard routes.isAuthentic, let nextHop = self.destination(of: request, datagram, by: routes) else {
                 // §16.9 would have it 503, which would go upstream as 500 (§16.7 step 6): we ourselves are well.
                 answer(server, routes.isAuthentic ? 500 : 481, to: request, datagram, arrival, &actions)
                 return

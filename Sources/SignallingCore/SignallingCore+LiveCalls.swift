@@ -1,3 +1,4 @@
+import Addressing
 import Proxy
 import Routing
 import SIPMessage
@@ -33,8 +34,8 @@ extension SignallingCore {
         guard clients[handle].dialogs.insert(dialog) else { return }
         let lease = lease(of: response, in: datagram) ?? callLeaseSeconds
         let call = LiveCall(
-            dialog: dialog, gateway: gateway, peer: contexts[context].peer, record: contexts[context].recordID,
-            leaseSeconds: lease,
+            dialog: dialog, gateway: gateway, peer: contexts[context].peer, callee: clients[handle].destination,
+            caller: contexts[context].upstream, record: contexts[context].recordID, leaseSeconds: lease,
             until: now + .seconds(Int64(lease)))
         guard liveCalls.begin(call) else { return }
         contexts[context].peer = nil  // the first dialog has its peer's call now
@@ -49,6 +50,16 @@ extension SignallingCore {
         isSweepingCalls = true
         actions.timers.append(
             .init(at: now + Self.sweepInterval, token: TimerToken(.liveCalls, nil, slot: 0, generation: 0)))
+    }
+
+    /// Where a request within a dialog goes. A host name is looked up by nobody while the request waits: for as long as
+    /// the call is known, its neighbour on that side is who stands behind the name, or in front of it.
+    func destination(
+        of request: Message, _ datagram: Span<UInt8>, by routes: ReceivedRoutes
+    ) -> TransportAddress? {
+        guard routes.isNamedHop, let mark = routes.mark else { return routes.nextHop }
+        let call = liveCalls.call(of: RouteMark.dialog(of: request, in: datagram, key: settings.routeSecret))
+        return mark.isFromCaller ? call?.callee : call?.caller
     }
 
     /// A request within a dialog.

@@ -16,10 +16,12 @@ extension SignallingCore {
         case .ack: receiveAcknowledgement(request, datagram, arrival, snapshot, &actions)
         case .cancel: receiveCancel(request, datagram, arrival, snapshot, &actions)
         default:
-            if request.method == .invite {
-                counters.invitesReceived &+= 1
-            } else {
-                counters.otherRequestsReceived &+= 1
+            if isFirst(arrival) {
+                if request.method == .invite {
+                    counters.invitesReceived &+= 1
+                } else {
+                    counters.otherRequestsReceived &+= 1
+                }
             }
             let key = serverKey(of: request, datagram, as: request.method, arrival)
             if let server = server(of: key) {
@@ -74,7 +76,8 @@ extension SignallingCore {
         let routes = ReceivedRoutes(request, datagram, settings)
         let isForwardable =
             settings.listeners[Int(arrival.listener.index)].role == .proxy && (request.maxForwards ?? 70) > 0
-        if isForwardable, routes.isAuthentic, let destination = routes.nextHop,
+        if isForwardable, passToOwner(routes, arrival, &actions) { return }
+        if isForwardable, routes.isAuthentic, let destination = destination(of: request, datagram, by: routes),
             let egress = egress(to: destination, preferring: arrival.listener)
         {
             forwardStatelessly(
@@ -206,6 +209,19 @@ extension SignallingCore {
         return true
     }
 
+    /// Passes a request within a dialog whose next hop has a host name on to the worker that has the call, and knows
+    /// its neighbours.
+    private mutating func passToOwner(
+        _ routes: ReceivedRoutes, _ arrival: Arrival, _ actions: inout SignallingActions
+    ) -> Bool {
+        guard routes.isNamedHop, let owner = routes.worker, owner != settings.worker, owner < settings.workerCount,
+            arrival.origin == settings.worker
+        else { return false }
+        counters.handedOver &+= 1
+        actions.handOver = owner
+        return true
+    }
+
     /// Methods that have no CANCEL; of one that we do not know, nothing is found.
     private static let otherMethods: [Method] = [
         .bye, .options, .register, .info, .prack, .update, .message, .subscribe, .notify, .refer, .publish,
@@ -239,6 +255,7 @@ extension SignallingCore {
             answerStatelessly(403, to: request, datagram, arrival, &actions)
             return
         }
+        if isWithinDialog, passToOwner(routes, arrival, &actions) { return }
         if isForUs(request) {
             answerOptions(request, datagram, role, arrival, &actions)
             return
@@ -258,6 +275,12 @@ extension SignallingCore {
         }
     }
 
+    /// True when what is under way takes as much memory as it may.
+    private var isFull: Bool {
+        servers.liveCount >= settings.transactionLimitCount || heldByteCount >= settings.heldLimitBytes
+            || store.keptBytes >= settings.keptLimitBytes
+    }
+
     /// The redirect role (§8.3): whatever the method and whatever it requires, but not for a copy of a request that is
     /// here already (§8.2.2.2).
     private mutating func redirect(
@@ -275,12 +298,6 @@ extension SignallingCore {
             merged.note(fingerprint, server)
         }
         switch admit(request, arrival) {
-    /// True when what is under way takes as much memory as it may.
-    private var isFull: Bool {
-        servers.liveCount >= settings.transactionLimitCount || heldByteCount >= settings.heldLimitBytes
-            || store.keptBytes >= settings.keptLimitBytes
-    }
-
         case .admitted(let peer): endCall(of: peer)  // it has the second's share; what comes of it we do not see
         case .full:
             record(.peerFull, 503, of: request, datagram, arrival, &actions)

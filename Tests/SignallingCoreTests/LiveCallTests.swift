@@ -58,6 +58,57 @@ import Time
         #expect(try bench.liveCalls(1) == 0)
     }
 
+    @Test func `a host name within a dialog leads to the neighbour on that side, while the call is known`() throws {
+        var bench = try Bench()
+        let gateway = try bench.gateway(1)
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        let invite = try bench.last("INVITE", to: gateway)
+        bench.receive(bench.response(200, to: invite, contact: "<sip:gw@sbc.example:5066>"), from: gateway)
+        let answer = try bench.last("200", to: bench.caller)
+        _ = bench.look()
+        bench.receive(try bench.withinDialog("ACK", of: answer, cSeq: 1, branch: "z9hG4bKa"), from: bench.caller)
+        #expect(try bench.last("ACK", to: gateway).startLine == "ACK sip:gw@sbc.example:5066 SIP/2.0")
+        bench.receive(try bench.withinDialog("INFO", of: answer, cSeq: 2, branch: "z9hG4bKi"), from: bench.stranger)
+        #expect(bench.trace() == ["ACK>g1", "INFO>g1"])
+        let own = try #require(answer.all("Record-Route").first)
+        func fromCallee(_ method: String, _ routes: String) -> String {
+            [
+                "\(method) sip:a@pbx.example SIP/2.0", "Via: SIP/2.0/UDP 10.2.0.1:5060;branch=z9hG4bK\(method)",
+                "Max-Forwards: 70", "Route: \(own)\(routes)", "From: \(answer.first("To"))",
+                "To: \(answer.first("From"))", "Call-ID: \(answer.first("Call-ID"))", "CSeq: 7 \(method)",
+                "Content-Length: 0", "", "",
+            ].joined(separator: "\r\n")
+        }
+        bench.receive(fromCallee("UPDATE", ", <sip:edge.example;lr>"), from: gateway)
+        #expect(try bench.last("UPDATE", to: bench.caller).all("Route") == ["<sip:edge.example;lr>"])
+        bench.receive(fromCallee("INFO", ", <sips:edge.example;lr>"), from: gateway)
+        bench.receive(fromCallee("BYE", ""), from: gateway)
+        bench.receive(fromCallee("NOTIFY", ""), from: gateway)
+        #expect(bench.trace() == ["UPDATE>caller", "500>g1", "BYE>caller", "500>g1"], "nobody knows it after the BYE")
+    }
+
+    @Test func `a host name within a dialog is for the worker that has the call`() throws {
+        var bench = try Bench { $0.workerCount = 2 }
+        let gateway = try bench.gateway(1)
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        let invite = try bench.last("INVITE", to: gateway)
+        bench.receive(bench.response(200, to: invite, contact: "<sip:gw@sbc.example>"), from: gateway)
+        let answer = try bench.last("200", to: bench.caller)
+        _ = bench.look()
+        let other = bench.neighbour()
+        for (number, method) in ["ACK", "BYE"].enumerated() {
+            let request = try bench.withinDialog(method, of: answer, cSeq: 1 + number, branch: "z9hG4bK\(method)")
+            let passed = other.receive(
+                Array(request.utf8), from: bench.caller, on: Bench.proxy, origin: 1, snapshot: bench.snapshot,
+                now: bench.now)
+            #expect(passed.handOver == 0 && passed.datagrams.isEmpty)
+            #expect(bench.pass(request, from: bench.caller, origin: 1) == nil)
+            #expect(bench.trace() == ["\(method)>g1"])
+        }
+        #expect(other.counters.handedOver == 2)
+        #expect(bench.worker.counters.otherRequestsReceived == 0, "counted where it came in")
+    }
+
     @Test func `each of a call's forks is counted, and none of their copies`() throws {
         var bench = try Bench()
         let gateway = try bench.gateway(1)
