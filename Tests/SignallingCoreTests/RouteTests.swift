@@ -22,6 +22,57 @@ import Time
     /// Our own Record-Route as a URI.
     static func own(_ answer: Sent) -> String { String(answer.first("Record-Route").dropFirst().dropLast()) }
 
+    @Test func `PRACK and UPDATE within an early dialog go by its Route, as do their answers (RFC 3262, RFC 3311)`()
+        throws
+    {
+        var bench = try Bench()
+        let gateway = try bench.gateway(1)
+        bench.receive(bench.request("INVITE", extra: ["Supported: 100rel"]), from: bench.caller)
+        let invite = try bench.last("INVITE", to: gateway)
+        bench.receive(
+            bench.response(183, to: invite, contact: "<sip:gw@10.2.0.1:5066>", extra: ["Require: 100rel", "RSeq: 7"]),
+            from: gateway)
+        let early = try bench.last("183", to: bench.caller)
+        #expect(early.first("RSeq") == "7" && early.first("Require") == "100rel")
+        let callee = try Bench.address("10.2.0.1:5066")
+        for (number, method) in ["PRACK", "UPDATE"].enumerated() {
+            _ = bench.look()
+            let request = try bench.withinDialog(method, of: early, cSeq: 2 + number, branch: "z9hG4bKe\(number)")
+                .replacing("Content-Length", with: "RAck: 7 1 INVITE\r\nContent-Length")
+            bench.receive(request, from: bench.caller)
+            let sent = try bench.last(method, to: callee)
+            #expect(sent.startLine == "\(method) sip:gw@10.2.0.1:5066 SIP/2.0")
+            #expect(sent.first("RAck") == "7 1 INVITE" && sent.all("Route").isEmpty)
+            #expect(sent.all("Record-Route").isEmpty)
+            bench.receive(bench.response(200, to: sent), from: callee)
+            #expect(bench.look().map(\.kind) == [method, "200"])
+        }
+        bench.receive(bench.response(200, to: invite), from: gateway)
+        #expect(bench.trace() == ["200>caller"])
+    }
+
+    @Test func `all our own values come off the top, with lr=true too; the next is where it goes (§16.4, §16.6)`()
+        throws
+    {
+        var (bench, answer) = try ProxyCallTests.answered()
+        let own = Self.own(answer)
+        let bound = "sip:10.0.0.1:5060;lr=true"
+        for (number, (routes, destination, left)) in [
+            (["<\(own)>, <\(own.replacing(";lr;", with: ";lr=true;"))>"], "10.2.0.1:5060", []),
+            (["<\(bound)>,<\(own)>", "<sip:10.9.0.1:5064;lr=on>"], "10.9.0.1:5064", ["<sip:10.9.0.1:5064;lr=on>"]),
+            (["\"us, \\\"too\" <\(own)>;x", "<\(bound)>"], "10.2.0.1:5060", []),
+        ].enumerated() {
+            bench.receive(
+                try Self.request(
+                    "BYE", bench, answer, uri: Self.contact, routes: routes, cSeq: 2 + number,
+                    branch: "z9hG4bKl\(number)"), from: bench.stranger)
+            let bye = try bench.last("BYE", to: try Bench.address(destination))
+            #expect(bye.startLine == "BYE \(Self.contact) SIP/2.0")
+            #expect(bye.all("Route") == left)
+            _ = bench.look()
+        }
+    }
+
     @Test func `what makes a dialog gets our Record-Route, anything else none (§16.6 step 4)`() throws {
         for (method, count) in [("INVITE", 1), ("SUBSCRIBE", 1), ("REFER", 1), ("MESSAGE", 0), ("FROBNICATE", 0)] {
             var bench = try Bench()
