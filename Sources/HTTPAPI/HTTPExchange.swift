@@ -58,12 +58,14 @@ final class HTTPExchange {
         self.method = method
         headers = RequestHeaders(connection)
         stage = .receiving
-        let lateAnswer = service.rawAnswer(service.slow("body", setting: "--api-body-timeout-s"), requestID: id)
+        let hasBody = headers.announcesBody
+        // Most requests have no body, and to write a problem costs more than to answer them.
+        let lateAnswer =
+            hasBody ? service.rawAnswer(service.slow("body", setting: "--api-body-timeout-s"), requestID: id) : []
         do {
             try checkHeaders(connection, version: version)
             bulk = try makeBulk(lateAnswer: lateAnswer)
         } catch { refused = answer(to: error) }
-        let hasBody = headers.announcesBody
         if hasBody {
             watch?.expect(within: service.settings.bodyTimeout, from: service.clock.now, orElse: lateAnswer)
         } else {
