@@ -128,6 +128,8 @@ let package = Package(
                 "Time", "Addressing",
                 // What a change costs is measured on a real database.
                 "ControlPlane", "Store", .product(name: "GRDB", package: "GRDB.swift"),
+                // What probing costs, with what looks at the table meanwhile.
+                "NetworkManager",
                 "CInstruments",
             ], swiftSettings: ours),
 

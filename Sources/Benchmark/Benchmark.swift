@@ -6,7 +6,8 @@ package import Time
 // How this room works. `Benchmark` puts calls through one worker's `SignallingCore` and `TimerWheel` without a kernel,
 // on one thread, under virtual time, and measures what a call costs: `BenchedWorker` is that worker, `RedirectCalls`
 // and `ProxyCalls` are what a call is, `MessageRecipe` writes the peers' messages at next to no cost, so that a profile
-// of the loop shows the core. `BenchmarkReport` is what came out.
+// of the loop shows the core. `BenchmarkReport` is what came out. `LookupBenchmark`, `ChangeBenchmark` (on a
+// database) and `ProbingBenchmark` (with sockets) measure what scale asks for. All show `BenchmarkFigures`.
 
 /// What one call costs a worker without its sockets.
 package struct Benchmark {

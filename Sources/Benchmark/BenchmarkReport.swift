@@ -1,4 +1,3 @@
-import JSON
 package import SignallingCore
 import Time
 
@@ -27,51 +26,24 @@ package struct BenchmarkReport: Sendable {
 
     init(role: SignallingSettings.Role, routeCount: Int) { (self.role, self.routeCount) = (role, routeCount) }
 
-    /// All figures in order: a name, the number, its unit.
-    package var figures: [(name: String, value: Double, unit: String)] {
+    /// All figures in order.
+    package var figures: BenchmarkFigures {
         let calls = Double(max(1, times.count))
         let seconds = Double(elapsed.nanoseconds) / 1e9
-        var figures: [(name: String, value: Double, unit: String)] = [
-            ("routes", Double(routeCount), ""),
-            ("calls", Double(times.count), ""),
-            ("failed", Double(failedCount), ""),
-            ("live_transactions", Double(liveTransactionCount), ""),
-            ("cpu_per_call", Double(cpu.nanoseconds) / calls / 1e3, "us"),
-            ("calls_per_second", seconds > 0 ? Double(times.count) / seconds : 0, "/s"),
-            ("time_p50", Double(times.quantile(0.5)) / 1e3, "us"),
-            ("time_p99", Double(times.quantile(0.99)) / 1e3, "us"),
-            ("time_p999", Double(times.quantile(0.999)) / 1e3, "us"),
-            ("time_max", Double(times.maximum) / 1e3, "us"),
-        ]
-        if let allocationsPerCall { figures.append(("allocations_per_call", allocationsPerCall, "")) }
-        if let bytesPerUnansweredCall { figures.append(("memory_per_unanswered_call", bytesPerUnansweredCall, "B")) }
-        if let bytesPerFinishedCall { figures.append(("memory_per_finished_call", bytesPerFinishedCall, "B")) }
+        var figures = BenchmarkFigures(role.rawValue)
+        figures.add("routes", Double(routeCount))
+        figures.add("calls", Double(times.count))
+        figures.add("failed", Double(failedCount), budget: 0)
+        figures.add("live_transactions", Double(liveTransactionCount))
+        figures.add("cpu_per_call", Double(cpu.nanoseconds) / calls / 1e3, "us")
+        figures.add("calls_per_second", seconds > 0 ? Double(times.count) / seconds : 0, "/s")
+        figures.add("time_p50", Double(times.quantile(0.5)) / 1e3, "us")
+        figures.add("time_p99", Double(times.quantile(0.99)) / 1e3, "us")
+        figures.add("time_p999", Double(times.quantile(0.999)) / 1e3, "us")
+        figures.add("time_max", Double(times.maximum) / 1e3, "us")
+        if let allocationsPerCall { figures.add("allocations_per_call", allocationsPerCall) }
+        if let bytesPerUnansweredCall { figures.add("memory_per_unanswered_call", bytesPerUnansweredCall, "B") }
+        if let bytesPerFinishedCall { figures.add("memory_per_finished_call", bytesPerFinishedCall, "B") }
         return figures
-    }
-
-    /// One JSON object on one line, units at the ends of the names.
-    package var json: String {
-        var members: [String: JSONValue] = ["benchmark": .string(role.rawValue)]
-        for (name, value, unit) in figures {
-            let suffix = ["us": "_us", "B": "_bytes"][unit] ?? ""
-            members[name + suffix] = .number((value * 100).rounded() / 100)
-        }
-        return JSONValue.object(members).canonicalText
-    }
-}
-
-extension BenchmarkReport: CustomStringConvertible {
-    /// One figure a line, in columns.
-    package var description: String {
-        let width = figures.map(\.name.count).max() ?? 0
-        return figures.map { name, value, unit in
-            let isWhole = value == value.rounded() || value >= 1000
-            let hundredths = Int((value * 100).rounded())
-            let fraction = hundredths % 100
-            let number =
-                isWhole ? "\(Int(value.rounded()))" : "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
-            let gap = String(repeating: " ", count: width - name.count + max(1, 14 - number.count))
-            return "\(role.rawValue) \(name)\(gap)\(number)\(unit.isEmpty ? "" : " \(unit)")"
-        }.joined(separator: "\n")
     }
 }

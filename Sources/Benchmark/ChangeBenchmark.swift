@@ -26,12 +26,6 @@ package struct ChangeBenchmark {
         package init(folder: String) { self.folder = folder }
     }
 
-    /// Why it came to no figures.
-    package struct Failed: Error {
-        /// For the operator.
-        package let detail: String
-    }
-
     private static let startMillisecondsBudget = 2000.0
     private static let commitRatioBudget = 2.0
     private static let latencyRatioBudget = 1.2
@@ -42,20 +36,8 @@ package struct ChangeBenchmark {
     package init(_ settings: Settings) { self.settings = settings }
 
     /// Measures.
-    package func run(clock: some TimeSource) throws(Failed) -> BenchmarkFigures {
-        let folder = URL(fileURLWithPath: settings.folder).appendingPathComponent("tandem-bench-\(UUID().uuidString)")
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            let measured = Result { try measure(in: folder.path, clock) }
-            try FileManager.default.removeItem(at: folder)
-            return try measured.get()
-        } catch let error as Failed {
-            throw error
-        } catch let error as StoreError {
-            throw Failed(detail: error.detail)
-        } catch {
-            throw Failed(detail: "\(error)")
-        }
+    package func run(clock: some TimeSource) throws(BenchmarkFailure) -> BenchmarkFigures {
+        try BenchmarkFolder.lend(in: settings.folder) { try measure(in: $0, clock) }
     }
 
     private func measure(in folder: String, _ clock: some TimeSource) throws -> BenchmarkFigures {
@@ -83,7 +65,7 @@ package struct ChangeBenchmark {
         defer { plane.stop() }
         try timeChanges(of: plane, scenery, folder, clock, into: &figures)
         timeCalls(&calls, &worker, plane, scenery, clock, into: &figures)
-        guard calls.failedCount == 0 else { throw Failed(detail: "\(calls.failedCount) calls went wrong") }
+        guard calls.failedCount == 0 else { throw BenchmarkFailure(detail: "\(calls.failedCount) calls went wrong") }
         return figures
     }
 
@@ -177,7 +159,7 @@ extension ControlPlane {
             done.signal()
         }
         done.wait()
-        if let refusal = refusal.withLock({ $0 }) { throw ChangeBenchmark.Failed(detail: refusal.detail) }
+        if let refusal = refusal.withLock({ $0 }) { throw BenchmarkFailure(detail: refusal.detail) }
     }
 }
 

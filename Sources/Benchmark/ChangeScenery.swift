@@ -50,7 +50,7 @@ struct ChangeScenery: Sendable {
             let entry = ChangeEntry(
                 revision: revision, at: clock.wallTime, who: "bench", comment: nil, effects: batch, events: [])
             guard case .appended(let next) = store.append(CommitBatch(base: position, changes: [entry])) else {
-                throw ChangeBenchmark.Failed(detail: "\(path): the routes can't be written")
+                throw BenchmarkFailure(detail: "\(path): the routes can't be written")
             }
             position = next
             batch.removeAll(keepingCapacity: true)

@@ -23,8 +23,7 @@ extension BenchCommand {
         func run() throws {
             var settings = LookupBenchmark.Settings()
             (settings.routeCount, settings.changeCount) = (routes, changes)
-            let figures = LookupBenchmark(settings).run(clock: SystemClock())
-            print(json ? figures.json : "\(figures)")
+            BenchCommand.show(LookupBenchmark(settings).run(clock: SystemClock()), asJSON: json)
         }
     }
 
@@ -62,12 +61,103 @@ extension BenchCommand {
             var settings = ChangeBenchmark.Settings(folder: folder)
             (settings.routeCount, settings.changeCount) = (routes, changes)
             (settings.changesPerSecond, settings.secondsOfCalls) = (rate, seconds)
-            do throws(ChangeBenchmark.Failed) {
-                let figures = try ChangeBenchmark(settings).run(clock: SystemClock())
-                print(json ? figures.json : "\(figures)")
-            } catch {
-                throw Failure.work(error.detail)
+            try BenchCommand.show(asJSON: json) { () throws(BenchmarkFailure) in
+                try ChangeBenchmark(settings).run(clock: SystemClock())
             }
+        }
+    }
+
+    /// `tandem bench probing`.
+    struct Probing: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "probing",
+            abstract: "Very many gateways that are asked with OPTIONS: how much of a core that costs.",
+            discussion: """
+                The workers with their sockets, the schedule, the gateway information table and the network manager, \
+                as in the server; a socket on the loopback answers for all gateways, and its thread is not counted.
+                """)
+
+        @Option(help: "Gateways, 1...60000.")
+        var gateways = 10_000
+        @Option(help: "How often each is asked, every 1...86400 s.")
+        var interval = 30
+        @Option(help: "How long is measured, 1...3600 s.")
+        var seconds = 30
+        @Option(help: "Workers, 1...64; one a processor by default.")
+        var workers: Int?
+        @Option(help: "Where the folder of the database is made.", completion: .directory)
+        var folder = "."
+        @Flag(help: "One JSON object instead of lines.")
+        var json = false
+
+        func validate() throws {
+            try BenchCommand.check(gateways, in: 1...60_000, "gateways")
+            try BenchCommand.check(interval, in: 1...86_400, "interval")
+            try BenchCommand.check(seconds, in: 1...3600, "seconds")
+            try BenchCommand.check(workers ?? 1, in: 1...64, "workers")
+        }
+
+        func run() throws {
+            var settings = ProbingBenchmark.Settings(folder: folder)
+            (settings.gatewayCount, settings.intervalSeconds) = (gateways, interval)
+            (settings.seconds, settings.workerCount) = (seconds, workers)
+            try BenchCommand.show(asJSON: json) { () throws(BenchmarkFailure) in
+                try ProbingBenchmark(settings).run(clock: SystemClock())
+            }
+        }
+    }
+
+    /// `tandem bench scale`.
+    struct Scale: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "scale",
+            abstract: "The whole table: lookup, change and probing one after another, with all of their budgets.",
+            discussion: "Takes some minutes and about 2 GB of memory. Exit code 1 when a budget is exceeded.")
+
+        @Option(help: "So much of the sizes that the budgets are for, 1...100 %.")
+        var percent = 100
+        @Option(help: "Where the folders of databases are made; the file system counts.", completion: .directory)
+        var folder = "."
+        @Flag(help: "One JSON object for each of them instead of lines.")
+        var json = false
+
+        func validate() throws { try BenchCommand.check(percent, in: 1...100, "percent") }
+
+        func run() throws {
+            var lookup = LookupBenchmark.Settings()
+            var change = ChangeBenchmark.Settings(folder: folder)
+            var probing = ProbingBenchmark.Settings(folder: folder)
+            lookup.routeCount = lookup.routeCount * percent / 100
+            change.routeCount = change.routeCount * percent / 100
+            probing.gatewayCount = probing.gatewayCount * percent / 100
+            var exceeded = BenchCommand.show(LookupBenchmark(lookup).run(clock: SystemClock()), asJSON: json)
+            exceeded += try BenchCommand.show(asJSON: json) { () throws(BenchmarkFailure) in
+                try ChangeBenchmark(change).run(clock: SystemClock())
+            }
+            exceeded += try BenchCommand.show(asJSON: json) { () throws(BenchmarkFailure) in
+                try ProbingBenchmark(probing).run(clock: SystemClock())
+            }
+            guard exceeded.isEmpty else {
+                throw Failure.work("budgets exceeded: \(exceeded.joined(separator: ", "))")
+            }
+        }
+    }
+
+    /// Prints figures; the names of those that exceed their budgets.
+    @discardableResult
+    private static func show(_ figures: BenchmarkFigures, asJSON: Bool) -> [String] {
+        print(asJSON ? figures.json : "\(figures)")
+        return figures.figures.filter { $0.verdict == .exceeded }.map { "\(figures.benchmark) \($0.name)" }
+    }
+
+    @discardableResult
+    private static func show(
+        asJSON: Bool, _ measure: () throws(BenchmarkFailure) -> BenchmarkFigures
+    ) throws(Failure) -> [String] {
+        do throws(BenchmarkFailure) {
+            return show(try measure(), asJSON: asJSON)
+        } catch {
+            throw .work(error.detail)
         }
     }
 }

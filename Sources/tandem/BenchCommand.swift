@@ -7,12 +7,13 @@ import SignallingIO
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure what calls, look-ups and changes cost, one figure a line.",
+        abstract: "Measure what calls, look-ups, changes and probes cost, one figure a line.",
         discussion: """
-            Calls go through one worker without its sockets, on one thread and under virtual time: nothing is sent. \
-            For the whole server under load see deploy/bench.
+            Of redirect and proxy, calls go through one worker without its sockets, on one thread and under virtual \
+            time: nothing is sent. A figure that has a budget says whether it is met or exceeded. For the whole \
+            server under load see deploy/bench.
             """,
-        subcommands: [Redirect.self, Proxy.self, Lookup.self, Change.self])
+        subcommands: [Redirect.self, Proxy.self, Lookup.self, Change.self, Probing.self, Scale.self])
 
     /// What those of calls have.
     struct Options: ParsableArguments {
@@ -47,7 +48,7 @@ struct BenchCommand: ParsableCommand {
 
         func measure(_ settings: Benchmark.Settings) throws {
             let report = Benchmark(settings).run(clock: SystemClock())
-            print(json ? report.json : "\(report)")
+            print(json ? report.figures.json : "\(report.figures)")
             guard report.failedCount == 0 else { throw Failure.work("\(report.failedCount) calls went wrong") }
         }
     }

@@ -59,11 +59,12 @@ import Time
 
     @Test func `figures are JSON too, with their units in the names`() throws {
         let report = Benchmark(settings(.redirect)).run(clock: StandingClock())
-        let document = try JSONValue(parsing: Array(report.json.utf8))
+        let document = try JSONValue(parsing: Array(report.figures.json.utf8))
         #expect(document["benchmark"]?.text == "redirect")
+        #expect(document["calls_per_second"] != nil && document["failed_verdict"]?.text == "met")
         #expect(document["cpu_per_call_us"] != nil)
         #expect(document["memory_per_finished_call_bytes"] != nil)
-        #expect("\(report)".split(separator: "\n").count == report.figures.count)
+        #expect("\(report.figures)".split(separator: "\n").count == report.figures.figures.count)
     }
 
     @Test func `look-ups and changes among many routes are measured, each with its budget`() throws {
@@ -89,6 +90,37 @@ import Time
         }
         #expect(figures.contains { $0.name == "changes_refused" && $0.value == 0 })
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    }
+
+    @Test func `gateways are asked and answer over sockets: each in its interval, and none is found dead`() throws {
+        let folder = try TemporaryFolder()
+        var settings = ProbingBenchmark.Settings(folder: folder.path)
+        (settings.gatewayCount, settings.intervalSeconds, settings.seconds) = (20, 1, 2)
+        settings.warmUp = .seconds(1)
+        let figures = try ProbingBenchmark(settings).run(clock: SystemClock()).figures
+        for name in ["probes", "cpu_per_probe", "cpu_of_a_core", "cpu_of_answering"] {
+            #expect(figures.contains { $0.name == name && $0.value > 0 }, "\(name)")
+        }
+        #expect(figures.contains { $0.name == "gateways_out_of_service" && $0.verdict == .met })
+        #expect(figures.contains { $0.name == "cpu_of_a_core" && $0.budget == 2 })
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    }
+
+    @Test func `a figure with a budget says met or exceeded, in both forms; one without says nothing`() throws {
+        var figures = BenchmarkFigures("some")
+        figures.add("told", 7, "us")
+        figures.add("low", 300, "ns", budget: 300)
+        figures.add("high", 2.01, "%", budget: 2)
+        figures.add("none", .nan, budget: 1)
+        #expect(figures.figures.map(\.verdict) == [nil, .met, .exceeded, .exceeded])
+        let lines = "\(figures)".split(separator: "\n")
+        #expect(lines[0].hasSuffix("7 us"))
+        #expect(lines[1].hasSuffix("300 ns  (budget 300 ns, met)"))
+        #expect(lines[2].hasSuffix("2.01 %  (budget 2 %, exceeded)"))
+        #expect(lines[3].hasSuffix("(budget 1, exceeded)"))
+        let document = try JSONValue(parsing: Array(figures.json.utf8))
+        #expect(document["told_us_verdict"] == nil && document["low_ns_verdict"]?.text == "met")
+        #expect(document["high_percent_verdict"]?.text == "exceeded" && document["high_percent_budget"] != nil)
     }
 
     @Test func `the histogram knows each time to a hundredth`() {

@@ -71,7 +71,7 @@ extension Checks {
             "MethodSimulation": values.union(["Simulation", "NetworkManager", "Store", "Routing"]),
             "Benchmark": values.union([
                 "SIPMessage", "SIPTransaction", "Probing", "Routing", "SignallingCore", "SignallingIO", "JSON",
-                "ControlPlane", "Store", "GRDB", "CInstruments",
+                "ControlPlane", "NetworkManager", "Store", "GRDB", "CInstruments",
             ]),
             "Fixtures": values.union(["Routing"]),
             "Fuzzing": values.union(cores).union(["SignallingCore", "Simulation", "JSON"]),

@@ -15,3 +15,5 @@ uint64_t cins_count_end(void);
 uint64_t cins_allocated_bytes(void);
 /// CPU time that this thread has used, user and system, ns.
 int64_t cins_thread_cpu_nanoseconds(void);
+/// CPU time that the whole process has used, user and system, ns.
+int64_t cins_process_cpu_nanoseconds(void);
