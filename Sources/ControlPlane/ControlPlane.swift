@@ -71,7 +71,7 @@ package final class ControlPlane: Sendable {
         }
         var builder = SnapshotBuilder()
         let loaded = try builder.load(from: store, table: table)
-        for record in try store.lastStatusRecords() { Self.restore(record.change, builder, table, clock) }
+        for record in try store.lastStatusRecords() { table.restore(record.change, of: builder, clock: clock) }
         snapshots = SnapshotCell(builder.snapshot(revision: loaded.revision))
         networkManager = try NetworkManager(store: store, table: table, snapshots: snapshots, clock: clock)
         tokens = try TokenRegistry(store: store, clock: clock)
@@ -185,25 +185,5 @@ package final class ControlPlane: Sendable {
         case .unavailable(let reason), .readOnly(let reason), .unknown(let reason):
             throw StoreError(.unusable, "the first revision can't be written: \(reason)")
         }
-    }
-
-    /// Puts a gateway's status back as the last record says. A time value that went by meanwhile is restored too: it is
-    /// reached, and the sweep records that.
-    private static func restore(
-        _ change: StatusChange, _ builder: SnapshotBuilder, _ table: GatewayInformationTable, _ clock: any TimeSource
-    ) {
-        guard builder.gateways[change.gateway]?.uri == change.uri, let slot = builder.slot(of: change.gateway) else {
-            return
-        }
-        var timeValue: Instant?
-        if change.to == .outOfService {
-            // The operator's word may have no end; any other out-of-service without a time value would never end. The
-            // table knows no time before its origin.
-            let isEndless = change.timeValue == nil && change.cause == .operatorWord
-            timeValue =
-                isEndless
-                ? nil : max(change.timeValue.map { clock.instant(of: $0) } ?? clock.now, Instant(nanoseconds: 0))
-        }
-        table.restore(slot, change.to, cause: change.cause, timeValue: timeValue)
     }
 }
