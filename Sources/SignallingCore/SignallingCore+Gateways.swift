@@ -41,7 +41,8 @@ extension SignallingCore {
         guard let gateway = contexts[handle].targets[target] else { return .taken(Claim()) }
         if let reason = reasonToSkip(gateway, target, of: handle, now) { return .skipped(reason) }
         var claim = Claim(gateway: gateway.slot)
-        if table.status(of: gateway.slot).status == .outOfService, !isTriedThoughOut(target, of: handle) {
+        let status = table.status(of: gateway.slot)
+        if status.status == .outOfService, !isTriedThoughOut(target, status, of: handle) {
             switch gateway.recovery {
             case .timed:
                 if let transition = table.recoverIfDue(gateway.slot, now: now) {
@@ -75,7 +76,7 @@ extension SignallingCore {
     ) -> SkipReason? {
         let status = table.status(of: gateway.slot)
         guard status.generation == gateway.slot.generation else { return .out }
-        if !status.isUsable(at: now), !isTriedThoughOut(target, of: handle) { return .out }
+        if !status.isUsable(at: now), !isTriedThoughOut(target, status, of: handle) { return .out }
         // What was selected a moment ago was not locked, and of a remote one we do not know.
         guard target > 0, let pinned, !gateway.slot.isRemote else { return nil }
         let state = pinned._withUnsafeGuaranteedRef { $0.gateway(in: gateway.slot)?.gateway.administrativeState }
@@ -83,9 +84,10 @@ extension SignallingCore {
     }
 
     /// True for a target that was selected though its gateway was out-of-service: its list, or the network's
-    /// suspected fault, wants it tried.
-    private func isTriedThoughOut(_ target: Int, of handle: ContextRecord.Handle) -> Bool {
-        target < UInt64.bitWidth && contexts[handle].triedThoughOut & 1 << UInt64(target) != 0
+    /// suspected fault, wants it tried. Never against the operator's word, which may have come since.
+    private func isTriedThoughOut(_ target: Int, _ status: StatusWord, of handle: ContextRecord.Handle) -> Bool {
+        status.cause != .operatorWord && target < UInt64.bitWidth
+            && contexts[handle].triedThoughOut & 1 << UInt64(target) != 0
     }
 
     /// A bit for each target of a set that was just selected though its gateway is out-of-service and no trial.

@@ -148,6 +148,12 @@ struct Bench {
         snapshot = builder.snapshot(revision: Revision(3))
     }
 
+    /// The next snapshot has gateways tried though all of them are out.
+    mutating func tryAllOut() {
+        builder.put(RoutingList(id: "l", entries: [.init(group: "g")], whenAllOut: .try))
+        snapshot = builder.snapshot(revision: Revision(2))
+    }
+
     /// Whether the identities that the caller asserts are believed.
     mutating func trustCaller(_ isTrusted: Bool) {
         let networks = builder.peers["p"]?.networks ?? []

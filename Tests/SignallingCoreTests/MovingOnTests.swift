@@ -189,3 +189,22 @@ import Time
         #expect(bench.worker.counters.suspicions == count)
     }
 }
+
+/// The operator's word comes while a call looks for a gateway.
+@Suite struct WordUnderWayTests {
+    @Test func `a gateway that was to be tried though it is out is not tried against the operator's word`() throws {
+        var bench = try Bench()
+        bench.tryAllOut()
+        for number in 1...2 {
+            let slot = try bench.slot(number)
+            _ = bench.table.takeOut(
+                slot, until: bench.now + .seconds(60), cause: .noResponse, now: bench.now, reporter: .call)
+        }
+        bench.receive(bench.request("INVITE"), from: bench.caller)
+        #expect(bench.trace() == ["100>caller", "INVITE>g1"])
+        _ = bench.table.order(try bench.slot(2), .outOfService, now: bench.now)
+        bench.advance(.seconds(2))
+        #expect(bench.trace().filter { $0.hasPrefix("INVITE>g2") }.isEmpty)
+        #expect(bench.worker.counters.skippedOut == 1)
+    }
+}
