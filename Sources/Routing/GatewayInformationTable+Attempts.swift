@@ -38,7 +38,7 @@ extension GatewayInformationTable {
                 until == nil ? .failureResponse : .retryAfter, UInt16(truncatingIfNeeded: sipStatus), until
             )
         case .noResponse, .transportError:
-            noteFailure(slot, now)
+            noteFailure(slot, now, isItsOwn: !isNetworkSuspected)
             rows[slot.index].pointee.silentAt.store(now.nanoseconds, ordering: .relaxed)
             let isCause =
                 outcome == .noResponse
@@ -93,12 +93,13 @@ extension GatewayInformationTable {
         }
     }
 
-    private func noteFailure(_ slot: GatewaySlot, _ now: Instant) {
+    /// - Parameter isItsOwn: false for a silence that is more likely our own network's.
+    private func noteFailure(_ slot: GatewaySlot, _ now: Instant, isItsOwn: Bool = true) {
         let row = rows[slot.index]
         row.pointee.failed.wrappingAdd(1, ordering: .relaxed)
         row.pointee.consecutiveFailures.wrappingAdd(1, ordering: .relaxed)
         // A gateway that just came back begins with its share anew.
-        if row.pointee.rampBegan.load(ordering: .relaxed) != 0 {
+        if isItsOwn, row.pointee.rampBegan.load(ordering: .relaxed) != 0 {
             row.pointee.rampBegan.store(now.nanoseconds, ordering: .relaxed)
         }
     }

@@ -95,6 +95,9 @@ import Time
         _ = table.observe(slot, .transportError, of: rules, begun: back, now: back + .seconds(5))
         #expect(table.status(of: slot).status == .inService)
         #expect(table.inServiceSince(slot) == back + .seconds(5))
+        table.holdStatus(true)
+        _ = table.observe(slot, .noResponse, of: rules, begun: back, now: back + .seconds(9))
+        #expect(table.inServiceSince(slot) == back + .seconds(5), "a silence of our own network is no failure of its")
     }
 
     @Test func `response times are told to a quarter, and old ones fade`() throws {
