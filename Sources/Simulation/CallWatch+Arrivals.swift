@@ -34,10 +34,13 @@ extension CallWatch {
             return
         }
         if message.toTag != nil { withinDialogCount += 1 }
-        requests.append(
-            Request(
-                call: parcel.call, method: message.method, isRedirect: isRedirect,
-                isWithinDialog: message.toTag != nil, source: source, firstAt: now))
+        var request = Request(
+            call: parcel.call, method: message.method, isRedirect: isRedirect, isWithinDialog: message.toTag != nil,
+            source: source, firstAt: now)
+        if message.method == .invite, !isRedirect, message.toTag == nil, !searchBounds.isEmpty {
+            request.giveUpAt = searchBounds[parcel.call % searchBounds.count].map { now + $0 }
+        }
+        requests.append(request)
         requestsByKey[key] = requests.count - 1
         step.cause = .request(requests.count - 1)
         if message.method == .invite { step.owesAnswer = requests.count - 1 }

@@ -47,6 +47,9 @@ extension CallWatch {
         check(
             .serialSearch, request.cancelledAt == nil && request.finalStatus == 0 && !request.isDecided, parcel.call,
             "\(destination) is tried after the end")
+        check(
+            .givesUp, request.giveUpAt.map { now < $0 } ?? true, parcel.call,
+            "\(destination) is tried behind the bound of the search")
         if request.lastBranch >= 0 {
             let last = branches[request.lastBranch]
             check(
@@ -127,7 +130,7 @@ extension CallWatch {
             let isOld = now - branch.firstAt >= Self.timerC
             let hasCause =
                 request.cancelledAt != nil || request.finalStatus != 0 || request.lastBranch != index || isOld
-                || request.isDecided || isStalled(branch)
+                || request.isDecided || isStalled(branch) || request.giveUpAt.map { now >= $0 } ?? false
             check(.cancelHasCause, hasCause, parcel.call, "CANCEL leaves for \(destination)")
             check(
                 .cancelHasCause, branch.provisionalAt != nil && branch.finalStatus == 0, parcel.call,

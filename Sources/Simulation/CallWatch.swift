@@ -29,6 +29,8 @@ struct CallWatch {
         var successesOut = 0
         /// A redirect server elsewhere has named targets: nobody waits for another one any more.
         var isRouted = false
+        /// When its search ends unless it has found a gateway; nil: no bound.
+        var giveUpAt: Instant?
         /// The branch opened last, an index into `branches`; the others hang behind it.
         var lastBranch = -1
     }
@@ -108,6 +110,8 @@ struct CallWatch {
     var servers: Set<TransportAddress> = []
     /// How long a call waits for more after a 100; nil: no bound of its own.
     var progressTimeout: Duration?
+    /// How long the search of a call may take, by the call's number, going round; empty: no bound.
+    var searchBounds: [Duration?] = []
     var requests: [Request] = []
     var branches: [Forwarded] = []
     // No order of these is ever seen.

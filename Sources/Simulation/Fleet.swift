@@ -9,7 +9,10 @@ struct Fleet {
         let gateways: [Int]
         /// True when no bound of attempts ends a search before its last gateway.
         let isUnbounded: Bool
-        let whenAllOut: RoutingList.WhenAllOut
+        /// How long a search may take, as the operator means it.
+        let giveUpAfter: Duration?
+        /// As it was provisioned.
+        let list: RoutingList
     }
 
     /// A gateway as it was provisioned, and what became of it.
@@ -36,6 +39,16 @@ struct Fleet {
 
     /// The list that a call goes by.
     func list(ofCall call: Int) -> Int { lists.isEmpty ? 0 : call % lists.count }
+
+    /// A process begins, and this is what it knows of a gateway.
+    mutating func restart(_ number: Int, _ word: StatusWord, _ now: Instant) {
+        guard word.status == .inService else {
+            sites[number].inServiceSince = nil
+            return
+        }
+        // It may have fallen without a record, and nobody knows any more.
+        sites[number].inServiceSince = sites[number].inServiceSince ?? now
+    }
 
     /// Follows a change of a gateway's status.
     mutating func note(_ transition: StatusTransition, of number: Int, _ now: Instant) {

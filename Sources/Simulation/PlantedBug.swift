@@ -36,11 +36,23 @@ package enum PlantedBug: String, Sendable, CaseIterable {
     case oneClock = "one-clock"
     /// One gateway can't be reached any more though it is well.
     case neverPutBack = "never-put-back"
+    /// A process that begins anew takes all gateways for in-service.
+    case forgottenStatus = "forgotten-status"
+    /// A process that begins anew writes the last records once more.
+    case repeatedRecord = "repeated-record"
+    /// A good probe ends the operator's word.
+    case overruledWord = "overruled-word"
+    /// Calls follow routing data in which no gateway is locked.
+    case ignoredLock = "ignored-lock"
+    /// Searches know no bound of time.
+    case endlessSearch = "endless-search"
 
     /// True for one that only the world of the method shows.
     package var isOfMethod: Bool {
         switch self {
-        case .lostRecord, .doubledRecord, .counterLeak, .shortSearch, .lateSweep, .oneClock, .neverPutBack: true
+        case .lostRecord, .doubledRecord, .counterLeak, .shortSearch, .lateSweep, .oneClock, .neverPutBack,
+            .forgottenStatus, .repeatedRecord, .overruledWord, .ignoredLock, .endlessSearch:
+            true
         case .forgottenTimerL, .forgottenTimerC, .doubleForward, .lostCancel, .doubleFinal, .wrongVia, .wrongUpstream,
             .lostAcknowledgement:
             false
@@ -53,7 +65,8 @@ package enum PlantedBug: String, Sendable, CaseIterable {
         case .forgottenTimerL: token.letter == .l
         case .forgottenTimerC: token.isTimerC
         case .doubleForward, .lostCancel, .doubleFinal, .wrongVia, .wrongUpstream, .lostAcknowledgement, .lostRecord,
-            .doubledRecord, .counterLeak, .shortSearch, .lateSweep, .oneClock, .neverPutBack:
+            .doubledRecord, .counterLeak, .shortSearch, .lateSweep, .oneClock, .neverPutBack, .forgottenStatus,
+            .repeatedRecord, .overruledWord, .ignoredLock, .endlessSearch:
             false
         }
     }
@@ -71,7 +84,7 @@ struct Saboteur {
     mutating func spoil(_ datagram: VirtualWorker.Outgoing) -> [VirtualWorker.Outgoing] {
         switch bug {
         case .forgottenTimerL, .forgottenTimerC, .lostRecord, .doubledRecord, .counterLeak, .shortSearch, .lateSweep,
-            .oneClock, .neverPutBack:
+            .oneClock, .neverPutBack, .forgottenStatus, .repeatedRecord, .overruledWord, .ignoredLock, .endlessSearch:
             return [datagram]
         case .lostCancel: return begins(datagram, "CANCEL ") ? [] : [datagram]
         case .lostAcknowledgement: return begins(datagram, "ACK ") && !holds(datagram, "Route: ") ? [] : [datagram]

@@ -15,6 +15,9 @@ struct RecordWatch {
         /// How many changes have their record.
         var recordedCount = 0
         var lastRecorded = GatewayStatus.inService
+        /// What the last record speaks of, and when that was; before the first: how it began.
+        var recordedWord: StatusWord
+        var recordedAt = Simulation.origin
         var hasGaps = false
     }
 
@@ -32,7 +35,8 @@ struct RecordWatch {
     /// A gateway that nothing has happened to.
     mutating func add(_ gateway: String, _ slot: GatewaySlot, _ table: GatewayInformationTable) {
         numbers[gateway] = histories.count
-        histories.append(History(slot: slot, words: [table.status(of: slot)]))
+        let word = table.status(of: slot)
+        histories.append(History(slot: slot, words: [word], recordedWord: word))
     }
 
     mutating func noteStep(_ step: Duration) { steps.append(step) }
@@ -86,6 +90,9 @@ struct RecordWatch {
         let before = history.hasGaps ? history.lastRecorded : history.words[place].status
         check(record.from == before, now, "a record of \(record.gateway) from \(record.from), and it was \(before)")
         (histories[number].recordedCount, histories[number].lastRecorded) = (place + 1, record.to)
+        (histories[number].recordedWord, histories[number].recordedAt) = (
+            history.words[place + 1], history.times[place]
+        )
     }
 
     private func fits(_ record: KeptRecord, _ word: StatusWord, _ clock: SimulatedClock) -> Bool {
@@ -109,6 +116,41 @@ struct RecordWatch {
         }
     }
 
+    /// The process has died, and one begins anew with what is recorded. What was not recorded has never been.
+    mutating func restart(_ table: GatewayInformationTable, _ clock: SimulatedClock, _ now: Instant) {
+        for number in histories.indices {
+            let word = table.status(of: histories[number].slot)
+            let isAsRecorded = isAsRecorded(word, histories[number], clock, now)
+            checkCount += 1
+            if !isAsRecorded {
+                let text =
+                    "gateway \(number) begins as \(word.said), and \(histories[number].recordedWord.said) is recorded"
+                violations.append(Violation(.restored, call: nil, now, text))
+            }
+            histories[number].words = [word]
+            histories[number].times.removeAll()
+            (histories[number].recordedCount, histories[number].hasGaps) = (0, false)
+            (histories[number].recordedWord, histories[number].recordedAt) = (word, now)
+            histories[number].lastRecorded = word.status
+        }
+    }
+
+    /// True for a word with the recorded status, cause and time value. That came by the wall clock, which may have been
+    /// set since the record; where it was set back, no hold of a call's or a probe's begins to be longer than it was.
+    private func isAsRecorded(_ word: StatusWord, _ history: History, _ clock: SimulatedClock, _ now: Instant) -> Bool {
+        let recorded = history.recordedWord
+        guard word.status == recorded.status, word.cause == recorded.cause else { return false }
+        guard let timeValue = word.timeValue, let wanted = recorded.timeValue else {
+            return word.timeValue == nil && recorded.timeValue == nil
+        }
+        let limit = recorded.cause == .operatorWord ? nil : now + (wanted - history.recordedAt)
+        return steps.contains { step in
+            let shifted = wanted + (step - clock.step)
+            let expected = max(limit.map { min($0, shifted) } ?? shifted, Instant(nanoseconds: 0))
+            return timeValue - expected < .seconds(1) && expected - timeValue < .seconds(1)
+        }
+    }
+
     /// In the end all is recorded.
     mutating func judge(_ now: Instant) {
         for (number, history) in histories.enumerated() {
@@ -123,5 +165,13 @@ struct RecordWatch {
     private mutating func check(_ holds: Bool, _ now: Instant, _ detail: @autoclosure () -> String) {
         checkCount += 1
         if !holds { violations.append(Violation(.recordForChange, call: nil, now, detail())) }
+    }
+}
+
+extension StatusWord {
+    /// For a report.
+    fileprivate var said: String {
+        let until = timeValue.map { " until \(($0 - Simulation.origin).milliseconds) ms" } ?? ""
+        return "\(status.rawValue) by \(cause?.name ?? "no cause")\(until)"
     }
 }

@@ -18,7 +18,8 @@ extension Simulation {
         else { return }
         report.counts.checks += 1
         let list = fleet.lists[fleet.list(ofCall: parcel.call)]
-        guard list.isUnbounded, !hasCalleesWord(request) else { return }
+        let isInTime = request.giveUpAt.map { now < $0 } ?? true
+        guard list.isUnbounded, isInTime, !hasCalleesWord(request) else { return }
         guard let gateway = list.gateways.first(where: { hasLived($0, since: request.firstAt) }) else { return }
         let text = "\(parcel.title), and gateway \(gateway) was there all the time"
         report.violations.append(Violation(.completes, call: parcel.call, now, text))
@@ -44,16 +45,42 @@ extension Simulation {
         return [gateway.disturbedAt, site.changedAt, inService].allSatisfy { $0.map { $0 < instant } ?? true }
     }
 
+    /// A new INVITE came in, whose search has a bound of time.
+    mutating func planSearchCheck() {
+        let number = callWatch.step.owesAnswer
+        guard number >= 0, let giveUpAt = callWatch.requests[number].giveUpAt else { return }
+        events.push(.judgeSearch(number, epoch: epoch), at: giveUpAt + .milliseconds(2))
+    }
+
+    /// The bound is past: the search has found a gateway, or it is over.
+    mutating func judgeSearch(_ number: Int, _ epoch: Int) {
+        guard self.epoch == epoch, !workers.isEmpty, number < callWatch.requests.count else { return }
+        let request = callWatch.requests[number]
+        report.counts.checks += 1
+        if request.finalStatus >= 300, request.finalAt == request.giveUpAt { report.counts.searchesGivenUp += 1 }
+        let hasFound = request.lastBranch >= 0 && callWatch.branches[request.lastBranch].hasProgress
+        guard request.finalStatus == 0, !hasFound else { return }
+        report.violations.append(Violation(.givesUp, call: request.call, now, "it goes on"))
+    }
+
     /// A call that is sent to a gateway.
     mutating func noteSent(_ parcel: Parcel, to number: Int) {
         guard parcel.call >= 0, parcel.message.method == .invite, parcel.message.toTag == nil else { return }
         fleet.sites[number].calledAt = now
+        guard let branch = callWatch.branchesByBranch[parcel.branch], callWatch.branches[branch].copies == 1 else {
+            return
+        }
+        report.counts.checks += 1
+        let state = fleet.sites[number].gateway.administrativeState
+        guard state != .unlocked else { return }
+        let text = "\(parcel.title) to gateway \(number), which is \(state.rawValue)"
+        report.violations.append(Violation(.lockHolds, call: parcel.call, now, text))
     }
 
     /// True when a call may go to a gateway that is out-of-service: its list says so, or the silence is ours.
     func mayBeOut(_ call: Int, since began: Instant?) -> Bool {
         guard keeper != nil, call >= 0 else { return false }
-        if fleet.lists[fleet.list(ofCall: call)].whenAllOut == .try { return true }
+        if fleet.lists[fleet.list(ofCall: call)].list.whenAllOut == .try { return true }
         guard let heldAt = fleet.heldAt, let began else { return table.isNetworkSuspected }
         return table.isNetworkSuspected || heldAt >= began
     }
@@ -79,7 +106,7 @@ extension Simulation {
 
     /// Once a second: what is counted is what goes on in the world.
     mutating func compareWithWorld() {
-        guard keeper != nil else { return }
+        guard keeper != nil, !workers.isEmpty else { return }
         let world = liveCallWatch.bounds(callWatch, now)
         for case (let number, let slot?) in slots.enumerated() {
             let own = world[gateways[number].address] ?? (alive: 0, searching: 0)

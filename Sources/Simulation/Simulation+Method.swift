@@ -42,19 +42,43 @@ extension Simulation {
                 id: Self.gatewayName(number), uri: "sip:\(address.hostPort)", address: address,
                 requestURISuffix: "@\(address.hostPort)")
             Fleet.draw(&gateway, progressTimeout, &generator)
-            _ = builder.put(gateway, in: table)
             fleet.sites.append(Fleet.Site(gateway: gateway))
-            slots.append(builder.slot(of: gateway.id))
-            guard let slot = builder.slot(of: gateway.id) else { continue }
-            recordWatch.add(gateway.id, slot, table)
-            statusWatch.setRules(of: slot, gateway)
         }
         makeGroups(method)
+        for number in 0..<method.groupCount { makeList(number) }
+        provisionFleet()
+        for (number, site) in fleet.sites.enumerated() {
+            slots.append(builder.slot(of: site.gateway.id))
+            guard let slot = slots[number] else { continue }
+            recordWatch.add(site.gateway.id, slot, table)
+            statusWatch.setRules(of: slot, site.gateway)
+        }
+        callWatch.searchBounds = fleet.lists.map(\.giveUpAfter)
+        showRouting()
+        keeper = method.makeKeeper(table, cell, clock)
+    }
+
+    /// Puts all that is provisioned into the builder and the table.
+    mutating func provisionFleet() {
+        for number in fleet.sites.indices { put(number) }
+        for group in fleet.groups { builder.put(group) }
+        var routes: [(prefix: Prefix, route: Route?)] = []
+        for (number, list) in fleet.lists.enumerated() {
+            builder.put(list.list)
+            guard let prefix = Prefix(Fleet.prefix(ofList: number)) else { continue }
+            routes.append((prefix, Route(.routingList(list.list.id))))
+        }
+        builder.changeRoutes(in: RoutingPlan.defaultID, routes)
         for (name, network) in [("callers", "10.1.0.0/16"), ("second", "10.1.0.64/26"), ("third", "10.1.0.128/25")] {
             if let network = Network(network) { builder.put(IngressPeer(id: name, networks: [network])) }
         }
-        showRouting()
-        keeper = method.makeKeeper(table, cell, clock)
+    }
+
+    /// Puts a gateway as it is provisioned into the builder.
+    mutating func put(_ number: Int) {
+        var gateway = fleet.sites[number].gateway
+        if settings.plantedBug == .ignoredLock { gateway.administrativeState = .unlocked }
+        _ = builder.put(gateway, in: table)
     }
 
     private mutating func makeGroups(_ method: Method) {
@@ -66,16 +90,8 @@ extension Simulation {
             let group = Fleet.drawGroup(
                 "group\(number)", Array(Set(members)).sorted().map { Self.gatewayName($0) }, attemptLimit: attemptLimit,
                 &generator)
-            builder.put(group)
             fleet.groups.append(group)
         }
-        var routes: [(prefix: Prefix, route: Route?)] = []
-        for number in 0..<method.groupCount {
-            makeList(number)
-            guard let prefix = Prefix(Fleet.prefix(ofList: number)) else { continue }
-            routes.append((prefix, Route(.routingList("list\(number)"))))
-        }
-        builder.changeRoutes(in: RoutingPlan.defaultID, routes)
     }
 
     private mutating func makeList(_ number: Int) {
@@ -85,17 +101,17 @@ extension Simulation {
         let names = Set(groups.flatMap { fleet.groups[$0].members.map(\.gateway) })
         let attemptLimit = generator.chance(perMille: 700) ? 20 : 1 + generator.below(5)
         let whenAllOut: RoutingList.WhenAllOut = generator.chance(perMille: 300) ? .try : .refuse
-        builder.put(
-            RoutingList(
-                id: "list\(number)",
-                entries: groups.map {
-                    .init(group: "group\($0)", priority: UInt16(generator.below(2)), weight: 1)
-                }, attemptLimit: settings.plantedBug == .shortSearch ? 1 : attemptLimit, whenAllOut: whenAllOut))
+        let giveUpAfter = generator.chance(perMille: 300) ? UInt32(1000 + generator.below(7000)) : nil
+        let list = RoutingList(
+            id: "list\(number)",
+            entries: groups.map { .init(group: "group\($0)", priority: UInt16(generator.below(2)), weight: 1) },
+            attemptLimit: settings.plantedBug == .shortSearch ? 1 : attemptLimit,
+            giveUpAfterMilliseconds: settings.plantedBug == .endlessSearch ? nil : giveUpAfter, whenAllOut: whenAllOut)
         let isUnbounded = attemptLimit >= names.count && groups.allSatisfy { fleet.groups[$0].attemptLimit == nil }
         fleet.lists.append(
             Fleet.List(
                 gateways: gateways.indices.filter { names.contains(Self.gatewayName($0)) },
-                isUnbounded: isUnbounded, whenAllOut: whenAllOut))
+                isUnbounded: isUnbounded, giveUpAfter: giveUpAfter.map { .milliseconds(Int64($0)) }, list: list))
     }
 
     /// Silence, 503, hang-ups after a 100, loss, ICMP errors; of single gateways, of whole groups, of our own network.
@@ -126,6 +142,9 @@ extension Simulation {
             for number in gateways.indices { trouble(number, .silent, begin, length) }
         }
         for _ in 0..<20 { events.push(.changeRouting, at: now + randomInstant()) }
+        for _ in 0..<generator.below(13) { events.push(.operatorWord, at: now + randomInstant()) }
+        let crashCount = settings.processCrashCount ?? [0, 0, 1, 2][generator.below(4)]
+        for _ in 0..<crashCount { events.push(.processCrash, at: now + randomInstant()) }
         for number in 0..<settings.noiseCount { events.push(.noise(number), at: now + randomInstant()) }
         for number in gateways.indices { events.push(.mode(number, .answering), at: fleet.healedAt) }
         events.push(.heal, at: fleet.healedAt)
@@ -161,43 +180,6 @@ extension Simulation {
         }
     }
 
-    // MARK: what happens
-
-    /// Another order and policy of a group; a gateway locked, or all unlocked.
-    mutating func changeMethodRouting() {
-        let number = generator.below(fleet.groups.count)
-        let group = fleet.groups[number]
-        fleet.groups[number] = Fleet.drawGroup(
-            group.id, group.members.map(\.gateway), attemptLimit: group.attemptLimit, &generator)
-        builder.put(fleet.groups[number])
-        if generator.chance(perMille: 400) {
-            setLock(generator.below(gateways.count), .locked)
-        } else if generator.chance(perMille: 500) {
-            for number in gateways.indices { setLock(number, .unlocked) }
-        }
-        showRouting()
-    }
-
-    private mutating func setLock(_ number: Int, _ state: AdministrativeState) {
-        guard fleet.sites[number].gateway.administrativeState != state else { return }
-        fleet.sites[number].gateway.administrativeState = state
-        fleet.sites[number].changedAt = now
-        _ = builder.put(fleet.sites[number].gateway, in: table)
-    }
-
-    /// All is well from now on.
-    mutating func heal() {
-        for number in gateways.indices { setLock(number, .unlocked) }
-        showRouting()
-    }
-
-    mutating func setWallClock(_ step: Duration) {
-        report.counts.clockSteps += 1
-        clock.setWallClock(by: step)
-        recordWatch.noteStep(clock.step)
-        for worker in workers { worker.wallClockOffsetMilliseconds = clock.offsetMilliseconds }
-    }
-
     // MARK: status records
 
     /// Transitions go to the keeper as from worker to observer: each worker's in their order, after a while, and some
@@ -214,18 +196,27 @@ extension Simulation {
         }
         while handOnNotBefore.count <= worker { handOnNotBefore.append(now) }
         handOnNotBefore[worker] = max(handOnNotBefore[worker], now + generator.milliseconds(0, 300))
-        events.push(.handOn(kept), at: handOnNotBefore[worker])
+        events.push(.handOn(kept, epoch: epoch), at: handOnNotBefore[worker])
+    }
+
+    /// The keeper has changed the table, and speaks of it in his records alone.
+    mutating func noteChangesOfKeeper() {
+        for (number, transition) in recordWatch.compare(table, isSweep: true, now) {
+            report.counts.transitions += 1
+            report.digest(UInt64(transition.after.cause?.rawValue ?? 0))
+            statusWatch.note(transition, now, &report.violations)
+            fleet.note(transition, of: number, now)
+        }
+        takeRecordViolations()
     }
 
     /// The keeper's and the writer's part.
     mutating func sweepByKeeper(_ keeper: any StatusKeeper) {
+        guard !workers.isEmpty else { return }
+        if settings.plantedBug == .overruledWord { overruleWord() }
         if settings.plantedBug != .lateSweep || now.nanoseconds / 5_000_000_000 % 2 == 0 { keeper.sweep() }
         if table.isNetworkSuspected { fleet.heldAt = now }
-        for (number, transition) in recordWatch.compare(table, isSweep: true, now) {
-            report.counts.transitions += 1
-            statusWatch.note(transition, now, &report.violations)
-            fleet.note(transition, of: number, now)
-        }
+        noteChangesOfKeeper()
         for record in keeper.takeRecords(isDiskWell: !generator.chance(perMille: 50)) {
             report.counts.statusRecords += 1
             let copies =
@@ -235,6 +226,7 @@ extension Simulation {
                 default: 1
                 }
             for _ in 0..<copies { recordWatch.note(record, clock, now) }
+            lastRecord = record
         }
         recordWatch.lookForMissing(now)
         takeRecordViolations()

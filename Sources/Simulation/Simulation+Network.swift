@@ -102,6 +102,7 @@ extension Simulation {
         noteDialogs(arriving: parcel)
         callWatch.arrived(parcel, from: source, isRedirect: listenerIndex == 1, now)
         if case .cancel = callWatch.step.cause { planRingCheck(parcel) }
+        planSearchCheck()
         let listener = ListenerNumber(UInt8(truncatingIfNeeded: listenerIndex))
         var number = Int((source.address.low &* 31 &+ UInt64(source.port)) % UInt64(workers.count))
         var output = give(parcel, source, listener, number)

@@ -59,6 +59,7 @@ extension Simulation {
     mutating func startProcess() {
         epoch += 1
         peers = PeerTable()
+        if epoch > 1 { restoreMethod() }
         workers = (0..<report.workerCount).map { number in
             var settings = SignallingSettings(
                 listeners: [
@@ -71,6 +72,7 @@ extension Simulation {
             let worker = VirtualWorker(
                 settings: settings, table: table, peers: peers, now: now, plantedBug: self.settings.plantedBug)
             if isDraining { worker.beginDraining() }
+            if keeper != nil { worker.wallClockOffsetMilliseconds = clock.offsetMilliseconds }
             return worker
         }
     }
@@ -83,6 +85,7 @@ extension Simulation {
         workers = []
         forgetCallCounts()
         callWatch.forget()
+        if keeper != nil { forgetMethod() }
         events.push(.processStart, at: now + generator.milliseconds(50, 4000))
     }
 

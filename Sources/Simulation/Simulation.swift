@@ -7,7 +7,8 @@ import Time
 
 // How this room works. `Simulation` is a world around the real `SignallingCore`: a clock that jumps from event to
 // event, a network that loses, repeats and reorders (`Simulation+Network`), callers and gateways that keep to RFC 3261
-// and to each other's dialogs, gateways' bad hours and the process's own deaths (`Simulation+Scenery`). Everything that
+// and to each other's dialogs, gateways' bad hours and the process's own deaths (`Simulation+Scenery`). The world of
+// the method (`Simulation+Method`) has a hundred gateways, an operator and a keeper of status records. Everything that
 // is left to chance comes from one seed, so that a run that broke an invariant happens again.
 //
 // The invariants stand in `Violation`. `CallWatch` sees all that passes the door of the process and judges each step;
@@ -55,7 +56,7 @@ package struct Simulation {
         /// A run of so many calls in the world of the method: 100 gateways.
         package init(method: Method, callCount: Int) {
             (self.method, self.callCount) = (method, callCount)
-            (gatewayCount, processCrashCount, lossPerMille, span) = (100, 0, 0, .seconds(240))
+            (gatewayCount, lossPerMille, span) = (100, 0, .seconds(240))
         }
     }
 
@@ -77,7 +78,9 @@ package struct Simulation {
         case noise(Int)
         case drain
         case setWallClock(Duration)
-        case handOn([StatusTransition])
+        case handOn([StatusTransition], epoch: Int)
+        case operatorWord
+        case judgeSearch(Int, epoch: Int)
         case heal
         case judgeHealed
     }
@@ -92,9 +95,10 @@ package struct Simulation {
     var now = Simulation.origin
     var events = EventQueue<Event>()
 
-    let table = GatewayInformationTable()
+    /// In the world of the method it begins anew with each process, from the status records.
+    var table = GatewayInformationTable()
     /// Where the gateways are provisioned: here, or at the redirect servers.
-    let routingTable: GatewayInformationTable
+    var routingTable: GatewayInformationTable
     /// Begins anew with each process.
     var peers = PeerTable()
     var builder = SnapshotBuilder()
@@ -104,7 +108,7 @@ package struct Simulation {
     var serverSnapshot: RoutingSnapshot
     var redirectServers: [SimulatedRedirectServer] = []
     /// Shows the same snapshot to the keeper of records.
-    let cell: SnapshotCell
+    var cell: SnapshotCell
     let routeSecret: KeyedHash.Key
     /// None while the process is down.
     var workers: [VirtualWorker] = []
@@ -126,6 +130,8 @@ package struct Simulation {
     var liveCallWatch = LiveCallWatch()
     /// Some status changes never come to the keeper.
     var losesTransitions = false
+    /// The record that came last.
+    var lastRecord: KeptRecord?
     /// When the next status changes of each worker come to the keeper at the earliest.
     var handOnNotBefore: [Instant] = []
     /// Whose calls are counted.
@@ -190,6 +196,7 @@ package struct Simulation {
             while let instant = events.next, instant <= now, let (_, event) = events.pop() { happen(event) }
             if now >= nextLook { lookForOverdue() }
         }
+        report.simulated = now - Self.origin
         judge()
         return report
     }
@@ -257,7 +264,9 @@ package struct Simulation {
             isDraining = true
             for worker in workers { worker.beginDraining() }
         case .setWallClock(let step): setWallClock(step)
-        case .handOn(let transitions): keeper?.receive(transitions)
+        case .handOn(let transitions, let epoch): if epoch == self.epoch { keeper?.receive(transitions) }
+        case .operatorWord: sayWord()
+        case .judgeSearch(let request, let epoch): judgeSearch(request, epoch)
         case .heal: heal()
         case .judgeHealed: judgeHealed()
         }

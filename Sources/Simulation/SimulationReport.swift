@@ -14,6 +14,8 @@ package struct SimulationReport: Equatable, Sendable, CustomStringConvertible {
     package internal(set) var workerCount = 0
     /// Datagrams lost of a thousand.
     package internal(set) var lossPerMille = 0
+    /// How much time went by in the world.
+    package internal(set) var simulated: Duration = .zero
     /// What happened how often.
     package internal(set) var counts = Counts()
 
@@ -61,6 +63,10 @@ package struct SimulationReport: Equatable, Sendable, CustomStringConvertible {
         package internal(set) var statusRecords = 0
         /// Times that the wall clock was set.
         package internal(set) var clockSteps = 0
+        /// Times that the operator said what a gateway's status is.
+        package internal(set) var operatorWords = 0
+        /// Searches that ended at their list's bound.
+        package internal(set) var searchesGivenUp = 0
         /// Steps: what was given to the process, one by one.
         package internal(set) var steps = 0
         /// Times that an invariant was looked at.
@@ -78,8 +84,8 @@ package struct SimulationReport: Equatable, Sendable, CustomStringConvertible {
             [
                 \.calls, \.answered, \.refused, \.gaveUp, \.cancels, \.withinDialogs, \.forks, \.datagrams,
                 \.lost, \.duplicated, \.delayed, \.processCrashes, \.gatewayCrashes, \.handedOver, \.failovers,
-                \.transitions, \.statusRecords, \.routingChanges, \.clockSteps, \.serverCrashes, \.reports, \.steps,
-                \.checks,
+                \.transitions, \.statusRecords, \.routingChanges, \.clockSteps, \.serverCrashes, \.reports,
+                \.operatorWords, \.searchesGivenUp, \.steps, \.checks,
             ]
         }
     }
@@ -105,7 +111,8 @@ extension SimulationReport.Counts: CustomStringConvertible {
             + "\(processCrashes) crashes of the process, \(gatewayCrashes) of gateways, \(serverCrashes) of redirect "
             + "servers, \(reports) reports; \(handedOver) handed over, \(failovers) failovers, "
             + "\(transitions) status changes, \(statusRecords) records, \(routingChanges) routing changes, "
-            + "\(clockSteps) clock steps; "
+            + "\(clockSteps) clock steps, \(operatorWords) words of the operator, "
+            + "\(searchesGivenUp) searches given up; "
             + "\(steps) steps, \(checks) checks"
     }
 }

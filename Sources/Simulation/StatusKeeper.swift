@@ -8,6 +8,15 @@ package protocol StatusKeeper: AnyObject {
     func receive(_ transitions: [StatusTransition])
     /// Four times a second: time values that are reached, changes that nobody reported, our own network.
     func sweep()
+    /// The operator's word on a gateway: out-of-service until then (nil: until he says otherwise), or in-service.
+    func order(_ slot: GatewaySlot, _ status: GatewayStatus, until: WallTime?)
+    /// The process has died: the keeper of the one that begins anew, which knows no more than what is on disk. It has
+    /// put each gateway's status back into the table.
+    ///
+    /// - Parameter builder: knows the gateways.
+    func restarted(
+        _ builder: SnapshotBuilder, table: GatewayInformationTable, snapshots: SnapshotCell, clock: any TimeSource
+    ) -> any StatusKeeper
     /// The records made since it was last asked, in their order. They are on disk then, unless that is not well.
     func takeRecords(isDiskWell: Bool) -> [KeptRecord]
 }

@@ -11,10 +11,19 @@ struct StatusWatch {
     private var callBegan: [Int: Instant] = [:]
     private var seenBranches: Set<UInt64> = []
     private var gateways: [GatewaySlot: Gateway] = [:]
+    /// When the process last began.
+    private var begun = Simulation.origin
     private(set) var checkCount = 0
 
     /// From now on its changes must be by these rules.
     mutating func setRules(of slot: GatewaySlot, _ gateway: Gateway) { gateways[slot] = gateway }
+
+    /// The process has begun anew: its table says so of a gateway.
+    mutating func restart(_ slot: GatewaySlot, _ word: StatusWord, _ now: Instant) {
+        begun = now
+        lastWord[slot] = word
+        outSince[slot] = word.status == .inService ? nil : outSince[slot] ?? now
+    }
 
     /// When a call came.
     func began(_ call: Int) -> Instant? { callBegan[call] }
@@ -38,7 +47,7 @@ struct StatusWatch {
         if let last = lastWord[slot], last != transition.before { broken("that does not follow the one before") }
         if transition.after.cause == nil { broken("without a cause") }
         if transition.after.cause == .timeValueReached, let due = transition.before.timeValue,
-            transition.at - due >= .seconds(1)
+            transition.at - max(due, begun) >= .seconds(1)
         {
             broken("whose time value was reached a second before it was recorded")
         }
@@ -61,6 +70,10 @@ struct StatusWatch {
             let text = "\(gateway.id), \(gateway.recovery): \(cause?.name ?? "no cause"), \(detail)"
             violations.append(Violation(.heldByRule, call: nil, now, text))
         }
+        if transition.before.isWord(at: now), cause != .operatorWord {
+            let text = "\(gateway.id) by \(cause?.name ?? "no cause"), and the operator's word holds"
+            violations.append(Violation(.wordHolds, call: nil, now, text))
+        }
         guard transition.after.status == .outOfService else {
             if let due = transition.before.timeValue, cause == .timeValueReached, now < due {
                 broken("\(due - now) before its time value")
@@ -75,6 +88,7 @@ struct StatusWatch {
             if !isItsWay { broken("which is not how it comes back") }
             return
         }
+        guard cause != .operatorWord else { return }
         guard let timeValue = transition.after.timeValue else {
             broken("without a time value")
             return
@@ -99,6 +113,10 @@ struct StatusWatch {
             parcel.message.toTag == nil, seenBranches.insert(parcel.branch).inserted
         else { return }
         checkCount += 1
+        if status.isWord(at: now) {
+            let text = "sent to gateway \(slot.index), which the operator holds out-of-service"
+            violations.append(Violation(.wordHolds, call: parcel.call, now, text))
+        }
         guard status.status == .outOfService, !status.isUsable(at: now), !mayBeOut, let out = outSince[slot] else {
             return
         }
@@ -108,4 +126,9 @@ struct StatusWatch {
             return
         }
     }
+}
+
+extension StatusWord {
+    /// True while the operator holds the gateway out-of-service.
+    func isWord(at now: Instant) -> Bool { status == .outOfService && cause == .operatorWord && !isUsable(at: now) }
 }

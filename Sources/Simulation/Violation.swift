@@ -26,6 +26,10 @@ package enum Invariant: String, Sendable, CaseIterable {
     case heldByRule = "a gateway is held and put back by its own rules, whatever the wall clock shows"
     case recordForChange = "each status change has its record, and each record its change, in the same order"
     case healed = "a while after all are well again every gateway is in-service"
+    case restored = "a process that begins anew knows each gateway's status, cause and time value as they were recorded"
+    case wordHolds = "the operator's word holds until its time: no call, probe or restart overrules it"
+    case lockHolds = "no call is sent to a gateway that the operator has locked or is shutting down"
+    case givesUp = "a search that has found no gateway ends at its list's bound, and tries none behind it"
     case handedOverOnce = "a datagram is handed over once at most"
 }
 

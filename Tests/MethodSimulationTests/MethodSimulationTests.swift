@@ -23,10 +23,24 @@ import Testing
         #expect(counts.answered > 60 && counts.failovers > 0, "\(report)")
         #expect(counts.transitions > 20 && counts.statusRecords > 20 && counts.clockSteps > 0, "\(report)")
         #expect(counts.checks > counts.steps, "\(report)")
+        #expect(report.simulated > .seconds(900), "\(report)")
     }
 
+    @Test func `what is to go wrong goes wrong: deaths, words of the operator, searches that end at their bound`() {
+        var counts = SimulationReport.Counts()
+        for seed: UInt64 in 11...16 { counts.add(Self.report(seed) { $0.processCrashCount = 2 }.counts) }
+        #expect(counts.processCrashes >= 10, "\(counts)")
+        #expect(counts.operatorWords > 20, "\(counts)")
+        #expect(counts.searchesGivenUp > 0, "\(counts)")
+    }
+
+    /// As long as the process lives: the next one knows no other time than the wall clock's.
     @Test func `an hour on the wall clock moves nothing: without it the same happens`() {
-        let (stepped, steady) = (Self.report(3), Self.report(3) { $0.method?.hasClockSteps = false })
+        let stepped = Self.report(3) { $0.processCrashCount = 0 }
+        let steady = Self.report(3) {
+            $0.processCrashCount = 0
+            $0.method?.hasClockSteps = false
+        }
         #expect(stepped.counts.clockSteps > 0 && steady.counts.clockSteps == 0)
         #expect(stepped.digest == steady.digest, "\(stepped)\n\(steady)")
         #expect(stepped.counts.statusRecords == steady.counts.statusRecords)
@@ -41,6 +55,8 @@ import Testing
     private static let broken: [PlantedBug: Invariant] = [
         .lostRecord: .recordForChange, .doubledRecord: .recordForChange, .counterLeak: .callsAreCounted,
         .shortSearch: .completes, .lateSweep: .statusHasCause, .oneClock: .heldByRule, .neverPutBack: .healed,
+        .forgottenStatus: .restored, .repeatedRecord: .recordForChange, .overruledWord: .wordHolds,
+        .ignoredLock: .lockHolds, .endlessSearch: .givesUp,
     ]
 
     @Test(arguments: PlantedBug.allCases.filter(\.isOfMethod))
@@ -48,7 +64,11 @@ import Testing
         let invariant = try #require(Self.broken[bug])
         var found: SimulationReport?
         for seed: UInt64 in 1...6 where found == nil {
-            let report = Self.report(seed) { $0.plantedBug = bug }
+            let report = Self.report(seed) {
+                $0.plantedBug = bug
+                // What some need to be seen would hide others.
+                $0.processCrashCount = bug == .forgottenStatus || bug == .repeatedRecord ? 1 : 0
+            }
             if !report.violations.isEmpty { found = report }
         }
         let report = try #require(found)
