@@ -1,21 +1,33 @@
 import ArgumentParser
 import MethodSimulation
 import Simulation
+import Time
 
 /// `tandem simulate`.
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
-        abstract: "Run the deterministic simulation: the same seed, the same run. Exit code 1 when an invariant broke.")
+        abstract: "Run the deterministic simulation: the same seed, the same run. Exit code 1 when an invariant broke.",
+        discussion: """
+            Every run prints its seed before it begins. --hours counts the time that goes by in the simulated world, \
+            not that of the machine: the same seed and the same hours are the same runs everywhere.
+            """)
 
-    @Option(help: "The one seed of a single run; drawn at random by default.")
+    @Option(help: "The seed of a single run, or of the first one with --hours; drawn at random by default.")
     var seed: UInt64?
     @Option(help: "One run for each of these seeds, as A..B, both included.")
     var seeds: SeedRange?
+    @Option(
+        help: """
+            One run after another, each with the next seed, until so many hours went by in them: above 0 and up to \
+            100000, a fraction is allowed.
+            """)
+    var hours: Double?
     @Flag(
         help: """
             The world of the method: 100 gateways in 20 groups, each with rules of its own, in every kind of trouble; \
-            a network manager who keeps the status records; a wall clock that is set by an hour.
+            a network manager who keeps the status records; an operator who locks gateways and says what their status \
+            is; a wall clock that is set by an hour; a process that dies and begins anew from its records.
             """)
     var method = false
     @Option(help: "Calls in each run, 1...50000; 60 by default, in the world of the method 400.")
@@ -32,38 +44,61 @@ struct SimulateCommand: ParsableCommand {
         guard (0...16).contains(redirectServers) else { throw ValidationError("--redirect-servers: 0...16") }
         guard redirectServers == 0 || !method else { throw ValidationError("--redirect-servers: not with --method") }
         guard seed == nil || seeds == nil else { throw ValidationError("--seed or --seeds, not both") }
+        guard hours == nil || seeds == nil else { throw ValidationError("--hours or --seeds, not both") }
+        if let hours, !(hours > 0 && hours <= 100_000) {
+            throw ValidationError("--hours: a number above 0 and up to 100000 is accepted, as 0.5")
+        }
         if let plant, plant.isOfMethod != method {
             throw ValidationError("--plant \(plant.rawValue): \(method ? "not with" : "only with") --method")
         }
     }
 
     func run() throws {
-        let seeds = seeds?.range ?? (seed ?? UInt64.random(in: 0..<1_000_000_000)).asRange
         var settings =
             method
             ? Simulation.Settings.method(callCount: calls ?? 400) : Simulation.Settings(callCount: calls ?? 60)
         settings.plantedBug = plant
         settings.redirectServerCount = redirectServers
-        var total = SimulationReport.Counts()
-        var brokenCount = 0
-        for seed in seeds {
-            // Before the run: whatever becomes of it, the seed is known.
-            if !summary { print("seed \(seed) ...") }
-            var simulation = Simulation(seed: seed, settings: settings)
-            let report = simulation.run()
+        let first = seeds?.range.lowerBound ?? seed ?? UInt64.random(in: 0..<1_000_000_000)
+        var (total, simulated) = (SimulationReport.Counts(), Duration.zero)
+        var (next, brokenCount) = (first, 0)
+        repeat {
+            let report = run(next, settings)
             total.add(report.counts)
-            if !summary || !report.violations.isEmpty { print(report) }
-            guard !report.violations.isEmpty else { continue }
-            brokenCount += 1
-            if let call = report.violations.lazy.compactMap(\.call).first {
-                print("  the messages of call \(call):")
-                for line in Simulation.trail(ofCall: call, seed: seed, settings: settings) { print("    \(line)") }
-            }
-        }
-        print("\(seeds.count) seeds from \(seeds.lowerBound): \(total)")
+            simulated += report.simulated
+            brokenCount += report.violations.isEmpty ? 0 : 1
+            next &+= 1
+        } while isBefore(end: next, simulated)
+        let count = next &- first
+        print("\(count) seeds from \(first), \(Self.hours(simulated)) hours of simulated time: \(total)")
         guard brokenCount == 0 else {
-            throw Failure.work("\(brokenCount) of \(seeds.count) runs broke an invariant")
+            throw Failure.work("\(brokenCount) of \(count) runs broke an invariant")
         }
+    }
+
+    /// One run, told as it is asked for.
+    private func run(_ seed: UInt64, _ settings: Simulation.Settings) -> SimulationReport {
+        // Before the run: whatever becomes of it, the seed is known.
+        if !summary { print("seed \(seed) ...") }
+        var simulation = Simulation(seed: seed, settings: settings)
+        let report = simulation.run()
+        if !summary || !report.violations.isEmpty { print(report) }
+        if let call = report.violations.lazy.compactMap(\.call).first {
+            print("  the messages of call \(call):")
+            for line in Simulation.trail(ofCall: call, seed: seed, settings: settings) { print("    \(line)") }
+        }
+        return report
+    }
+
+    /// True while another run is asked for.
+    private func isBefore(end next: UInt64, _ simulated: Duration) -> Bool {
+        if let hours { return Double(simulated.nanoseconds) < hours * 3.6e12 }
+        return seeds.map { $0.range.contains(next) } ?? false
+    }
+
+    private static func hours(_ duration: Duration) -> String {
+        let hundredths = (duration.milliseconds + 18_000) / 36_000
+        return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
     }
 }
 
@@ -82,8 +117,4 @@ struct SeedRange: ExpressibleByArgument {
 
 extension PlantedBug: ExpressibleByArgument {
     fileprivate static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
-}
-
-extension UInt64 {
-    fileprivate var asRange: ClosedRange<UInt64> { self...self }
 }
