@@ -1,7 +1,7 @@
 import Dispatch
 import JSON
 import Routing
-package import Store
+import Store
 import Synchronization
 import Time
 
@@ -10,32 +10,7 @@ import Time
 // the live routes, and written beside them when it is large. Only its last step is a change that goes through the
 // writer: what others did meanwhile is caught up with, and what was prepared is put in force.
 
-/// What a client wants of a bulk.
-package struct BulkOrder: Sendable {
-    /// What its body holds.
-    package enum Form: Sendable { case csv, lines }
-
-    /// Whose routes.
-    package let plan: String
-    /// True: the plan has what is sent and nothing else. False: what is sent is merged into what it has.
-    package let replaces: Bool
-    /// What the body holds.
-    package let form: Form
-    /// What must hold of the plan's routes: their entity tags are those of the whole table.
-    package let precondition: Precondition
-    /// Who asks, and by which request.
-    package let asker: TokenRegistry.Asker
-
-    /// An order of its parts.
-    package init(
-        plan: String, replaces: Bool, form: Form, precondition: Precondition, asker: TokenRegistry.Asker
-    ) {
-        (self.plan, self.replaces, self.form) = (plan, replaces, form)
-        (self.precondition, self.asker) = (precondition, asker)
-    }
-}
-
-/// The routes of a plan as one client sends them: one change, all or nothing.
+/// The routes of a plan, or all routing data, as one client sends them: one change, all or nothing.
 package final class Bulk: @unchecked Sendable, Equatable {
     /// So many are under way at most.
     package static let limitCount = 8
@@ -48,6 +23,7 @@ package final class Bulk: @unchecked Sendable, Equatable {
     private var intake: RouteIntake
     private var csv: RouteCSV?
     private var lines: RouteLines?
+    private var export: ExportLines?
     private var failure: StoreError?
     private var hasEnded = false
     let merging: RouteMerging
@@ -57,11 +33,14 @@ package final class Bulk: @unchecked Sendable, Equatable {
 
     init(_ order: BulkOrder, _ stage: RouteStage, _ plane: ControlPlane) {
         (self.order, self.stage, self.plane) = (order, stage, plane)
-        intake = RouteIntake(
-            stage, plan: stage.addPlan(order.plan, replaces: order.replaces), replaces: order.replaces)
-        switch order.form {
-        case .csv: csv = RouteCSV()
-        case .lines: lines = RouteLines()
+        switch order.subject {
+        case .routes(let plan, let form):
+            let number = stage.addPlan(plan, as: order.replaces ? .replace : .merge)
+            intake = RouteIntake(stage, plan: number, of: order.replaces ? .table : .merging)
+            if form == .csv { csv = RouteCSV() } else { lines = RouteLines() }
+        case .everything:
+            intake = RouteIntake(stage, plan: -1, of: .export)
+            export = ExportLines(mode: order.replaces ? .replace : .put)
         }
         merging = RouteMerging(column: { _ in nil })
     }
@@ -115,6 +94,7 @@ package final class Bulk: @unchecked Sendable, Equatable {
             Result { () throws(StoreError) in
                 try csv?.take(piece, isLast: isLast, into: &intake)
                 try lines?.take(piece, isLast: isLast, into: &intake)
+                try export?.take(piece, isLast: isLast, into: &intake)
             }
         }
         if case .failure(let error) = result { failure = error }
@@ -126,13 +106,41 @@ package final class Bulk: @unchecked Sendable, Equatable {
         try Refusal.staging { () throws(StoreError) in
             for repetition in try stage.endReceiving(limit: BulkFaults.limitCount) {
                 let name = repetition.prefix.isEmpty ? Prefix.catchAllName : repetition.prefix
-                intake.faults.note(
+                intake.note(
                     RouteRules.badPrefix(.string(name), "it stands in line \(repetition.firstLine) already"),
-                    line: repetition.line, column: column)
+                    ofRouteIn: repetition.plan, line: repetition.line, column: column)
             }
         }
-        try noteMissingLists { plane.state.builder.contains(.routingLists, $0) }
+        try check(beside: plane.state.builder)
+    }
+
+    /// Throws when something that its objects refer to is neither among them nor, where others stay, among the others.
+    ///
+    /// Asked again in its last step, since the others may have changed meanwhile.
+    func check(beside builder: SnapshotBuilder) throws(Refusal) {
+        let others = order.subject == .everything && order.replaces ? nil : builder
+        export?.objects.check(beside: others, faults: &intake.faults)
+        let objects = export?.objects
+        func exists(_ kind: ResourceKind, _ id: String) -> Bool {
+            objects?.holds(ResourcePath(kind, id)) == true || others?.contains(kind, id) == true
+        }
+        try notePlans { exists(.routingPlans, $0) }
+        try noteMissingLists { exists(.routingLists, $0) }
         if let refusal = intake.faults.refusal { throw refusal }
+    }
+
+    /// Notes every plan that is not there and has routes all the same.
+    private func notePlans(_ exists: (String) -> Bool) throws(Refusal) {
+        guard let export else { return }
+        try Refusal.staging { () throws(StoreError) in
+            for (plan, number) in export.plans where !exists(plan) {
+                guard let line = try stage.firstLine(of: number) else { continue }
+                let error = FieldError(
+                    "/path", .string(ResourcePath(.routingPlans, plan).text), "no such routing plan",
+                    allowed: "routes of a plan that has a line of its own, or is there and stays")
+                intake.faults.note(error, line: line, column: nil)
+            }
+        }
     }
 
     /// Notes every line that leads to a list that is not there.
@@ -142,10 +150,11 @@ package final class Bulk: @unchecked Sendable, Equatable {
         let column = place(of: "routing_list")
         try Refusal.staging { () throws(StoreError) in
             for (line, list) in try stage.lines(leadingTo: missing.sorted(), limit: BulkFaults.limitCount) {
-                intake.faults.note(
+                intake.note(
                     FieldError(
                         "/routing_list", .string(list), "no such \(ResourceKind.routingLists.singular)",
-                        allowed: FieldRule.reference(.routingLists).allowed), line: line, column: column)
+                        allowed: FieldRule.reference(.routingLists).allowed), line: line
+                ) { _ in column }
             }
         }
     }
@@ -153,24 +162,40 @@ package final class Bulk: @unchecked Sendable, Equatable {
     private func place(of field: String) -> Int? { csv?.place(of: field) }
 
     private func carryOut() throws(Refusal) -> BulkResult {
+        for plan in plansToEmpty { _ = stage.addPlan(plan, as: .replace) }
         try Refusal.staging { () throws(StoreError) in try stage.resolve(merge: merging.merge) }
         if let refusal = merging.faults.refusal { throw refusal }
-        let isBuilt = try Refusal.staging { () throws(StoreError) in
-            try plane.store.build(stage, inPlaceLimitCount: plane.bulkInPlaceLimitCount) {
-                !plane.areBulksStopped.load(ordering: .acquiring)
+        if !order.isDryRun {
+            let isBuilt = try Refusal.staging { () throws(StoreError) in
+                try plane.store.build(stage, inPlaceLimitCount: plane.bulkInPlaceLimitCount) {
+                    !plane.areBulksStopped.load(ordering: .acquiring)
+                }
             }
+            guard isBuilt else { throw .readOnly("the server is stopping") }
         }
-        guard isBuilt else { throw .readOnly("the server is stopping") }
         let done = DispatchSemaphore(value: 0)
         let outcome = Outcome()
-        let change = Change(.bulk(self), who: order.asker.who, requestID: order.asker.requestID)
         plane.submit(change) { result in
             outcome.result = result
             done.signal()
         }
         done.wait()
-        let revision = try (outcome.result ?? .failure(.internalError("the bulk was not carried out"))).get().revision
-        return BulkResult(revision: revision, counts: stage.counts)
+        let result = try (outcome.result ?? .failure(.internalError("the bulk was not carried out"))).get()
+        return BulkResult(revision: result.revision, counts: stage.counts, countsByKind: result.counts)
+    }
+
+    private var change: Change {
+        let asker = order.asker
+        var change = Change(.bulk(self), who: asker.who, comment: order.comment, requestID: asker.requestID)
+        (change.overridesTests, change.isDryRun) = (order.overridesTests, order.isDryRun)
+        return change
+    }
+
+    /// The plans with routes that a bulk of everything does not name.
+    private var plansToEmpty: [String] {
+        guard order.subject == .everything, order.replaces else { return [] }
+        let (builder, known) = (plane.state.builder, Set(stage.planIDs))
+        return builder.planIDs.filter { builder.routeCount(in: $0) > 0 && !known.contains($0) }.sorted()
     }
 
     private final class Outcome: @unchecked Sendable {
@@ -187,10 +212,15 @@ package final class Bulk: @unchecked Sendable, Equatable {
     // MARK: its last step, on the writer's thread
 
     /// Catches up with what others did since it was compared; throws when it can't be put in force any more.
-    func catchUp(with store: Store) throws(Refusal) {
+    ///
+    /// - Returns: how the objects beside routes differ from what they will be.
+    func catchUp(with store: Store) throws(Refusal) -> [Difference] {
         let standing = try Refusal.staging { () throws(StoreError) in
             let standing = try stage.catchUp(merge: merging.merge)
-            if standing == .good { try store.repair(stage) }
+            if standing == .good {
+                try store.repair(stage)
+                try stage.resolve(emptying: plansToEmpty)
+            }
             return standing
         }
         guard standing == .good else {
@@ -199,21 +229,11 @@ package final class Bulk: @unchecked Sendable, Equatable {
             throw refusal
         }
         if let refusal = merging.faults.refusal { throw refusal }
+        guard let objects = export?.objects else { return [] }
+        return try Refusal.staging { () throws(StoreError) in
+            try objects.differences(from: store, deletingOthers: order.replaces)
+        }
     }
-
-    /// Throws when a list that its routes lead to is not there any more.
-    func checkLists(_ exists: (String) -> Bool) throws(Refusal) {
-        try noteMissingLists(exists)
-        if let refusal = intake.faults.refusal { throw refusal }
-    }
-}
-
-/// What came of a bulk.
-package struct BulkResult: Sendable {
-    /// The revision that it made; the one before when it changed nothing.
-    package let revision: Int64
-    /// What it did to the routes.
-    package let counts: RouteCounts
 }
 
 extension Refusal {

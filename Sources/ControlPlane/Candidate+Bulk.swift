@@ -8,30 +8,45 @@ extension Candidate {
     /// How many routes are changed at once: few, since they come in order.
     private static var routesAtOnce: Int { 16_384 }
 
-    mutating func carryOut(_ bulk: Bulk, of change: Change, at time: WallTime) throws(Refusal) -> ChangeResult {
-        let (stage, plan) = (bulk.stage, bulk.order.plan)
-        guard builder.contains(.routingPlans, plan) else { throw .notFound(ResourcePath(.routingPlans, plan)) }
-        try bulk.order.precondition.check(bulk, at: revision)
-        let builder = builder
-        try bulk.checkLists { builder.contains(.routingLists, $0) }
-        try confirmations.check(bulk, at: time)
-        guard stage.counts.total > 0 else { return ChangeResult(revision: revision.number, operations: []) }
-        try changeRoutes(stage, 0, of: plan)
-        let next = Revision(revision.number + 1)
+    /// - Parameter differences: what it does to objects beside routes.
+    mutating func carryOut(
+        _ bulk: Bulk, _ differences: [Difference], of change: Change, at time: WallTime
+    ) throws(Refusal) -> ChangeResult {
+        let (stage, order) = (bulk.stage, bulk.order)
+        switch order.subject {
+        case .routes(let plan, _):
+            guard builder.contains(.routingPlans, plan) else { throw .notFound(ResourcePath(.routingPlans, plan)) }
+            try order.precondition.check(bulk, at: revision)
+        case .everything: try order.precondition.check(tag: RouteTable.etag(of: revision.number))
+        }
+        try bulk.check(beside: builder)
         // What is hashed apart says of a new route that it came with the change: no other may have come with it.
         let newest = try Refusal.staging { () throws(StoreError) in try stage.newestTime() }
         let time = max(time, newest.map { $0 + .milliseconds(1) } ?? time)
-        let counts = ChangeNotice.counts(of: stage.counts)
-        var entry = ChangeEntry(
-            revision: next, at: time, who: change.who, comment: change.comment, requestID: change.requestID,
-            effects: [],
-            events: [
-                ChangeNotice.event(
-                    counts, objects: try firstPaths(stage, 0, of: plan), change, revision: next, at: time)
-            ])
-        entry.routes = stage
-        entries.append(entry)
-        return ChangeResult(revision: next.number, operations: [], counts: counts)
+        let effects = differences.map { difference in
+            let isNew = difference.before.map { $0.revision == Revision(0) } ?? true
+            return Effect(
+                path: difference.path, body: difference.after?.body,
+                createdAt: isNew ? time : difference.before?.createdAt ?? time)
+        }
+        guard order.mayChangeSettings || !effects.contains(where: { $0.path.kind == .settings }) else {
+            throw Refusal(
+                .forbidden, "Other settings are imported than those that are in force; that needs the role admin.")
+        }
+        try confirmations.check(effects, at: time)
+        try confirmations.check(bulk, at: time)
+        try enforce(effects, stage, as: Revision(revision.number + 1), at: time)
+        guard tests.count <= RoutingTests.limitCount else {
+            throw Refusal(.conflict, "There would be more than \(RoutingTests.limitCount) routing tests, the most.")
+        }
+        var before: [ResourcePath: StoredObject?] = [:]
+        for difference in differences { before[difference.path] = .some(difference.before) }
+        return try note(effects, before: before, stage, of: change, at: time)
+    }
+
+    /// Changes the routes that a stage changes.
+    mutating func changeRoutes(_ stage: RouteStage) throws(Refusal) {
+        for (index, plan) in stage.planIDs.enumerated() { try changeRoutes(stage, index, of: plan) }
     }
 
     private mutating func changeRoutes(_ stage: RouteStage, _ index: Int, of plan: String) throws(Refusal) {
@@ -61,12 +76,15 @@ extension Candidate {
         self.builder = builder
     }
 
-    private func firstPaths(_ stage: RouteStage, _ index: Int, of plan: String) throws(Refusal) -> [String] {
+    /// The paths of the first routes that a stage changes, so many.
+    func firstPaths(_ stage: RouteStage, limitCount: Int) throws(Refusal) -> [String] {
         var paths: [String] = []
-        try Refusal.staging { () throws(StoreError) in
-            try stage.forEachChange(of: index) { prefix, _ in
-                paths.append(ResourcePath(route: String(decoding: prefix, as: UTF8.self), plan: plan).text)
-                return paths.count < ChangeNotice.pathLimitCount
+        for (index, plan) in stage.planIDs.enumerated() where paths.count < limitCount {
+            try Refusal.staging { () throws(StoreError) in
+                try stage.forEachChange(of: index) { prefix, _ in
+                    paths.append(ResourcePath(route: String(decoding: prefix, as: UTF8.self), plan: plan).text)
+                    return paths.count < limitCount
+                }
             }
         }
         return paths
@@ -112,22 +130,24 @@ extension Refusal {
 }
 
 extension PendingConfirmations {
-    /// Throws `conflict` when one of them could not go back after the bulk.
+    /// Throws `conflict` when one of them could not go back after what the bulk does to routes.
     fileprivate func check(_ bulk: Bulk, at time: WallTime) throws(Refusal) {
-        let plan = bulk.order.plan
         for revision in revisions {
             guard let pending = self[revision] else { continue }
             if let list = bulk.lists.first(where: { pending.hasMade(ResourcePath(.routingLists, $0)) }) {
                 throw pending.refusal("routes would refer to the routing list \(list), which it made", at: time)
             }
-            if pending.hasMade(ResourcePath(.routingPlans, plan)) {
-                throw pending.refusal("the routing plan \(plan) is what it made", at: time)
-            }
-            for path in pending.routes(of: plan) {
-                guard try Refusal.staging({ () throws(StoreError) in try bulk.stage.changes(path.id, of: 0) }) else {
-                    continue
+            for (index, plan) in bulk.stage.planIDs.enumerated() where bulk.stage.counts(of: index).total > 0 {
+                if pending.hasMade(ResourcePath(.routingPlans, plan)) {
+                    throw pending.refusal("the routing plan \(plan) is what it made", at: time)
                 }
-                throw pending.refusal("\(path.text) is what it changed too", at: time)
+                for path in pending.routes(of: plan) {
+                    let isTouched = try Refusal.staging { () throws(StoreError) in
+                        try bulk.stage.changes(path.id, of: index)
+                    }
+                    guard isTouched else { continue }
+                    throw pending.refusal("\(path.text) is what it changed too", at: time)
+                }
             }
         }
     }

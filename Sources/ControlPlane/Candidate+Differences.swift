@@ -14,22 +14,32 @@ extension Candidate {
         let effects = differences.map {
             Effect(path: $0.path, body: $0.after?.body, createdAt: ($0.after ?? $0.before)?.createdAt ?? time)
         }
+        try enforce(effects, nil, as: next, at: time)
+        var before: [ResourcePath: StoredObject?] = [:]
+        for difference in differences { before[difference.path] = .some(difference.before) }
+        return try note(effects, before: before, nil, of: change, at: time)
+    }
+
+    /// Puts effects in force that fit together, in whatever order they come.
+    ///
+    /// - Parameter stage: further routes; nil: none.
+    mutating func enforce(
+        _ effects: [Effect], _ stage: RouteStage?, as next: Revision, at time: WallTime
+    ) throws(Refusal) {
         // An object refers only to kinds before its own; what goes is let go of last.
-        let kinds = ResourceKind.allCases
-        for kind in kinds where kind != .routes {
+        let kinds = ResourceKind.allCases.filter { $0 != .routes }
+        for kind in kinds {
             for effect in effects where effect.path.kind == kind && effect.body != nil {
                 try put(effect, as: next, at: time)
             }
         }
         try changeRoutes(effects, as: next, at: time)
-        for kind in kinds.reversed() where kind != .routes {
+        if let stage { try changeRoutes(stage) }
+        for kind in kinds.reversed() {
             for effect in effects where effect.path.kind == kind && effect.body == nil {
                 try remove(effect.path)
             }
         }
-        var before: [ResourcePath: StoredObject?] = [:]
-        for difference in differences { before[difference.path] = .some(difference.before) }
-        return note(effects, before: before, of: change, at: time)
     }
 
     /// Ends the confirmations that the change decides.

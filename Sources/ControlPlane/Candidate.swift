@@ -105,7 +105,7 @@ struct Candidate {
     private mutating func carryOut(
         _ change: Change, _ differences: [Difference], at time: WallTime
     ) throws(Refusal) -> ChangeResult {
-        if case .bulk(let bulk) = change.aim { return try carryOut(bulk, of: change, at: time) }
+        if case .bulk(let bulk) = change.aim { return try carryOut(bulk, differences, of: change, at: time) }
         guard change.aim == .operations else { return try carryOut(differences, of: change, at: time) }
         let next = Revision(revision.number + 1)
         var before: [ResourcePath: StoredObject?] = [:]
@@ -145,22 +145,31 @@ struct Candidate {
             let view = try object(operation.path).map { ResourceView($0, defaults: settings.gatewayDefaults) }
             results.append(OperationResult(outcome: outcome, view: outcome == .deleted ? nil : view))
         }
-        return note(effects, before: before, of: change, at: time, results)
+        return try note(effects, before: before, nil, of: change, at: time, results)
     }
 
     /// What is to be written of a change that has done all this, and told of it.
+    ///
+    /// - Parameter stage: further routes; nil: none.
     mutating func note(
-        _ effects: [Effect], before: [ResourcePath: StoredObject?], of change: Change, at time: WallTime,
-        _ results: [OperationResult] = []
-    ) -> ChangeResult {
-        guard !effects.isEmpty else { return ChangeResult(revision: revision.number, operations: results) }
+        _ effects: [Effect], before: [ResourcePath: StoredObject?], _ stage: RouteStage?, of change: Change,
+        at time: WallTime, _ results: [OperationResult] = []
+    ) throws(Refusal) -> ChangeResult {
+        let routes = stage?.counts ?? RouteCounts()
+        guard !effects.isEmpty || routes.total > 0 else {
+            return ChangeResult(revision: revision.number, operations: results)
+        }
         let next = Revision(revision.number + 1)
+        let counts = ChangeNotice.counts(of: effects, before: before, and: routes)
+        var paths = effects.prefix(ChangeNotice.pathLimitCount).map(\.path.text)
+        if let stage { paths += try firstPaths(stage, limitCount: ChangeNotice.pathLimitCount - paths.count) }
         var entry = ChangeEntry(
             revision: next, at: time, who: change.who, comment: change.comment, requestID: change.requestID,
             effects: effects,
-            events: [ChangeNotice.event(of: effects, before: before, change, revision: next, at: time)]
+            events: [ChangeNotice.event(counts, objects: paths, change, revision: next, at: time)]
                 + ChangeNotice.administrativeStates(
                     effects, before: before, settings.gatewayDefaults, revision: next, at: time))
+        if routes.total > 0 { entry.routes = stage }
         if let limit = change.confirmWithin {
             let confirmBy = time + limit
             entry.confirmBy = confirmBy
@@ -168,8 +177,7 @@ struct Candidate {
         }
         entries.append(entry)
         return ChangeResult(
-            revision: next.number, operations: results, counts: ChangeNotice.counts(of: effects, before: before),
-            confirmBy: entry.confirmBy)
+            revision: next.number, operations: results, counts: counts, confirmBy: entry.confirmBy)
     }
 
     // MARK: one operation

@@ -13,9 +13,7 @@ extension Change {
     func differences(in store: Store, at present: Revision) throws(Refusal) -> [Difference] {
         switch aim {
         case .operations, .confirm: return []
-        case .bulk(let bulk):
-            try bulk.catchUp(with: store)
-            return []
+        case .bulk(let bulk): return try bulk.catchUp(with: store)
         case .goBack(let revision):
             // Nobody has touched since what it changed: the objects as they are now are those that it made.
             return try Self.differences(in: store, from: revision, to: Revision(revision.number - 1))

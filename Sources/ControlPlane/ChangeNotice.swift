@@ -34,23 +34,21 @@ enum ChangeNotice {
         return EventDraft(type: "routing.changed", subject: nil, time: time, data: .object(data))
     }
 
-    /// How many routes a bulk created, replaced and deleted.
-    static func counts(of routes: RouteCounts) -> JSONValue {
-        var counts: [String: JSONValue] = [:]
-        for (what, count) in [("created", routes.created), ("replaced", routes.replaced), ("deleted", routes.deleted)]
-        where count > 0 {
-            counts[what] = .integer(Int64(count))
-        }
-        return .object(counts.isEmpty ? [:] : [ResourceKind.routes.rawValue: .object(counts)])
-    }
-
     /// How many objects of each kind were created, replaced and deleted.
-    static func counts(of effects: [Effect], before: [ResourcePath: StoredObject?]) -> JSONValue {
+    ///
+    /// - Parameter routes: further ones, of which nobody has a list.
+    static func counts(
+        of effects: [Effect], before: [ResourcePath: StoredObject?], and routes: RouteCounts = RouteCounts()
+    ) -> JSONValue {
         var counts: [String: [String: Int64]] = [:]
         for effect in effects {
             let existed = (before[effect.path] ?? nil) != nil
             let what = effect.body == nil ? "deleted" : existed ? "replaced" : "created"
             counts[effect.path.kind.rawValue, default: [:]][what, default: 0] += 1
+        }
+        for (what, count) in [("created", routes.created), ("replaced", routes.replaced), ("deleted", routes.deleted)]
+        where count > 0 {
+            counts[ResourceKind.routes.rawValue, default: [:]][what, default: 0] += Int64(count)
         }
         return .object(counts.mapValues { .object($0.mapValues { .integer($0) }) })
     }

@@ -25,7 +25,8 @@ struct ChangeSetFaults {
             let allowed =
                 refusal.problem == .inUse ? "an object that nothing refers to" : "one that fits beside the others"
             add(refusal.errors.isEmpty ? [FieldError(place, path, refusal.detail, allowed: allowed)] : refusal.errors)
-        case .malformed, .testFailed, .stale, .gone, .tooManyRequests, .readOnly, .noQuorum, .outcomeUnknown,
+        case .malformed, .forbidden, .testFailed, .stale, .gone, .tooManyRequests, .readOnly, .noQuorum,
+            .outcomeUnknown,
             .internalError:
             throw refusal
         }

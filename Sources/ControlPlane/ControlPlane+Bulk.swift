@@ -7,8 +7,8 @@ extension ControlPlane {
     /// Begins a bulk; `finish` or `abandon` has to follow. Throws `notFound` when there is no such plan,
     /// `tooManyRequests` when there are too many bulks already, `readOnly` when the disk takes nothing.
     package func beginBulk(_ order: BulkOrder) throws(Refusal) -> Bulk {
-        guard state.builder.contains(.routingPlans, order.plan) else {
-            throw .notFound(ResourcePath(.routingPlans, order.plan))
+        if case .routes(let plan, _) = order.subject, !state.builder.contains(.routingPlans, plan) {
+            throw .notFound(ResourcePath(.routingPlans, plan))
         }
         guard bulkCount.wrappingAdd(1, ordering: .relaxed).newValue <= Bulk.limitCount else {
             endBulk()

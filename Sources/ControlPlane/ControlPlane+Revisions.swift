@@ -124,7 +124,7 @@ extension Difference {
 
 extension StoredObject {
     /// What was set, without what is never shown.
-    fileprivate var shownBody: JSONValue {
+    var shownBody: JSONValue {
         guard case .object(let members) = body else { return body }
         return .object(Schema.of(path.kind).shown(members))
     }

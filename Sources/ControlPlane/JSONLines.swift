@@ -17,7 +17,8 @@ struct JSONLines {
         "", .null, "a line of more than \(limitBytes) bytes", allowed: "lines of up to \(limitBytes) bytes")
 
     private var waiting: [UInt8] = []
-    private var line: Int64 = 1
+    /// The line that is read, from 1 up.
+    private(set) var line: Int64 = 1
     private var isSkipping = false
 
     init() {}

@@ -5,6 +5,7 @@ package struct Refusal: Error, Sendable {
     /// The problem's name in the contract.
     package enum Problem: String, Sendable, CaseIterable {
         case malformed
+        case forbidden
         case notFound = "not-found"
         case inUse = "in-use"
         case conflict

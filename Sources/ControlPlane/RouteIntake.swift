@@ -2,8 +2,18 @@ import JSON
 import Routing
 import Store
 
-/// Takes the routes of one plan in, row by row: checks each and puts it on the stage.
+/// Takes routes in, row by row: checks each and puts it on the stage.
 struct RouteIntake {
+    /// Of what the rows are.
+    enum Body {
+        /// A whole table: each is a whole route.
+        case table
+        /// A table that is merged into another: each is what is new of a route, or takes it away.
+        case merging
+        /// An export: each is a whole route behind its path.
+        case export
+    }
+
     /// What is made of everything in a row but its prefix.
     enum Made {
         /// A route, with what of it is kept, canonical.
@@ -15,17 +25,17 @@ struct RouteIntake {
     }
 
     let stage: RouteStage
-    let plan: Int
-    /// True when nothing but what is sent is to be there; else it is merged into what is.
-    let replaces: Bool
+    /// The plan of the next rows, as the stage numbers it.
+    var plan: Int
+    let body: Body
+    /// True when a row is the whole route; else it is merged into what is.
+    var replaces: Bool { body != .merging }
     /// The lists that routes were sent to.
     private(set) var lists: Set<String> = []
     var faults = BulkFaults()
     private var memo = ByteMemo<Made>()
 
-    init(_ stage: RouteStage, plan: Int, replaces: Bool) {
-        (self.stage, self.plan, self.replaces) = (stage, plan, replaces)
-    }
+    init(_ stage: RouteStage, plan: Int, of body: Body) { (self.stage, self.plan, self.body) = (stage, plan, body) }
 
     /// Takes a row.
     ///
@@ -47,7 +57,7 @@ struct RouteIntake {
         }
         guard let stored = RouteRules.stored(prefix) else {
             let text = JSONValue.string(String(decoding: prefix, as: UTF8.self))
-            return faults.note(RouteRules.badPrefix(text), line: line, column: column)
+            return note(RouteRules.badPrefix(text), line: line) { _ in column }
         }
         switch made {
         case .nothing: return
@@ -68,7 +78,7 @@ struct RouteIntake {
     /// - Parameter column: where a member stands.
     mutating func make(_ members: [String: JSONValue], line: Int64, column: (String) -> Int?) -> Made {
         var members = members
-        if let delete = members.removeValue(forKey: "delete"), delete != .null {
+        if body != .export, let delete = members.removeValue(forKey: "delete"), delete != .null {
             guard !replaces else {
                 let error = FieldError(
                     "/delete", delete, "all routes are replaced",
@@ -94,6 +104,24 @@ struct RouteIntake {
     /// Notes a rule that a row breaks.
     mutating func note(_ error: FieldError, line: Int64, column: (String) -> Int?) {
         let name = error.pointer.dropFirst().split(separator: "/").first.map(String.init) ?? ""
-        faults.note(error, line: line, column: column(name))
+        faults.note(placed(error), line: line, column: column(name))
+    }
+
+    /// Notes a rule that a row breaks by being there.
+    mutating func note(_ error: FieldError, ofRouteIn plan: String, line: Int64, column: Int?) {
+        var error = placed(error)
+        if body == .export, let prefix = error.value.text {
+            error = FieldError(
+                error.pointer, .string(ResourcePath(route: prefix, plan: plan).text), error.reason,
+                allowed: "each path once")
+        }
+        faults.note(error, line: line, column: column)
+    }
+
+    /// The error where a row has what it is about: an export's has the route in its member `value`.
+    private func placed(_ error: FieldError) -> FieldError {
+        guard body == .export else { return error }
+        let pointer = error.pointer == "/prefix" ? "/path" : "/value" + error.pointer
+        return FieldError(pointer, error.value, error.reason, allowed: error.allowed)
     }
 }

@@ -38,7 +38,7 @@ struct RouteLines {
         if bytes.starts(with: start) {
             let rest = bytes[start.count...]
             // Digits only: nothing in them can be an escape.
-            if let end = rest.firstIndex(where: { !Self.isPlain($0) }), bytes[end] == UInt8(ascii: "\"") {
+            if let end = rest.firstIndex(where: { !RouteRules.isPlain($0) }), bytes[end] == UInt8(ascii: "\"") {
                 let prefix = UnsafeRawBufferPointer(rebasing: bytes[start.count..<end])
                 return try intake.take(
                     prefix, line: number, column: start.count, rest: UnsafeRawBufferPointer(rebasing: bytes[end...])
@@ -68,15 +68,6 @@ struct RouteLines {
             }
         }
         try result.get()
-    }
-
-    private static func isPlain(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "*"),
-            UInt8(ascii: "#"):
-            true
-        default: false
-        }
     }
 
     /// The members of a line; nil when it is no JSON object, which is noted.

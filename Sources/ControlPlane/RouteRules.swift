@@ -22,6 +22,16 @@ enum RouteRules {
         return prefix.allSatisfy { DialledNumber.code(of: $0) != nil } ? prefix : nil
     }
 
+    /// Whether a byte may stand in a prefix or in the catch-all's name: none of them is ever part of an escape.
+    static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "*"),
+            UInt8(ascii: "#"):
+            true
+        default: false
+        }
+    }
+
     static func badPrefix(_ value: JSONValue, _ reason: String = "not a prefix") -> FieldError {
         FieldError("/prefix", value, reason, allowed: "1...32 of 0-9 * #, or \"\(Prefix.catchAllName)\"")
     }

@@ -6,6 +6,14 @@ import Synchronization
 /// The routes of a plan at one revision, page by page, in the forms that bulks have. It holds nothing between two pages
 /// but where it stands: the rows of a revision stay as they are, whatever is changed meanwhile.
 package final class RouteTable: Sendable {
+    /// How its rows are written.
+    enum Form: Sendable {
+        /// As a bulk has them.
+        case table(BulkOrder.Form)
+        /// As lines of an export.
+        case export
+    }
+
     /// The revision whose routes they are.
     package let revision: Int64
 
@@ -14,7 +22,7 @@ package final class RouteTable: Sendable {
     private let store: Store
     private let plan: String
     private let prefix: String
-    private let form: BulkOrder.Form
+    private let form: Form
     private let state: Mutex<State>
 
     private struct State: ~Copyable {
@@ -24,7 +32,7 @@ package final class RouteTable: Sendable {
         var known = ByteMemo<[UInt8]>()
     }
 
-    init(_ store: Store, plan: String, prefix: String, form: BulkOrder.Form, at revision: Revision) {
+    init(_ store: Store, plan: String, prefix: String = "", form: Form, at revision: Revision) {
         (self.store, self.plan, self.prefix, self.form) = (store, plan, prefix, form)
         self.revision = revision.number
         state = Mutex(State(next: prefix))
@@ -44,7 +52,7 @@ package final class RouteTable: Sendable {
 
     private func page(_ state: inout State) throws(Refusal) -> [UInt8] {
         var page: [UInt8] = []
-        if state.isFirst, form == .csv {
+        if state.isFirst, case .table(.csv) = form {
             page += RouteColumn.ofTable.map(\.rawValue).joined(separator: ",").utf8
             page += "\r\n".utf8
         }
@@ -53,7 +61,7 @@ package final class RouteTable: Sendable {
         var (count, last): (Int, String) = (0, "")
         var known = ByteMemo<[UInt8]>()
         swap(&known, &state.known)
-        let form = form
+        let (form, start) = (form, form.start(plan: plan))
         do throws(StoreError) {
             try store.forEachRoute(
                 in: plan, at: Revision(revision), from: from, startingWith: prefix, limit: Self.pageCount
@@ -66,7 +74,7 @@ package final class RouteTable: Sendable {
                     let body = UnsafeRawBufferPointer(body)
                     let text = known[body] ?? form.text(of: body)
                     if known[body] == nil { known.remember(body, text) }
-                    if form == .lines { page += "{\"prefix\":\"".utf8 }
+                    page += start
                     page += name.utf8
                     page += text
                 }
@@ -81,18 +89,28 @@ package final class RouteTable: Sendable {
     }
 }
 
-extension BulkOrder.Form {
+extension RouteTable.Form {
+    /// What stands before a route's prefix in this form.
+    fileprivate func start(plan: String) -> [UInt8] {
+        switch self {
+        case .table(.csv): []
+        case .table(.lines): Array("{\"prefix\":\"".utf8)
+        case .export: Array(ExportForm.routeStart(plan: plan).utf8)
+        }
+    }
+
     /// What follows a route's prefix in this form, up to the line's end.
     fileprivate func text(of body: UnsafeRawBufferPointer) -> [UInt8] {
         switch self {
-        case .lines:
+        case .export: return Array(ExportForm.valueStart.utf8) + body + Array("}\n".utf8)
+        case .table(.lines):
             var text = Array("\"".utf8)
             let members = body.dropFirst()  // behind the brace
             if members.count > 1 { text.append(UInt8(ascii: ",")) }
             text += members
             text.append(UInt8(ascii: "\n"))
             return text
-        case .csv:
+        case .table(.csv):
             var value = JSONValue.null
             do { value = try JSONValue(parsing: Array(body)) } catch { value = .null }
             let cells = RouteColumn.ofTable.dropFirst().map { $0.cell(of: value) }
@@ -109,6 +127,6 @@ extension ControlPlane {
         let state = state
         guard state.builder.contains(.routingPlans, plan) else { throw .notFound(ResourcePath(.routingPlans, plan)) }
         let start = prefix == Prefix.catchAllName ? "" : prefix ?? ""
-        return RouteTable(store, plan: plan, prefix: start, form: form, at: state.position.revision)
+        return RouteTable(store, plan: plan, prefix: start, form: .table(form), at: state.position.revision)
     }
 }

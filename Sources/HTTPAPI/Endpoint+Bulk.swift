@@ -16,18 +16,10 @@ extension Endpoint {
             service, request throws(HTTPProblem) in
             let plan = request.path("id")
             let order = BulkOrder(
-                plan: plan, replaces: replaces, form: request.headers.mediaType == tableTypes[0] ? .csv : .lines,
+                .routes(plan: plan, request.headers.mediaType == tableTypes[0] ? .csv : .lines), replaces: replaces,
                 precondition: try Precondition(request.headers), asker: request.asker)
             let bulk = try service.asked { () throws(Refusal) in try service.controlPlane.beginBulk(order) }
-            return BulkUpload(
-                BulkUpload.Reader(
-                    receive: { bulk.receive($0, whenTaken: $1) },
-                    finish: { whenDone in
-                        bulk.finish { result in
-                            whenDone(result.map { answer($0, plan) }.mapError { HTTPProblem($0) })
-                        }
-                    },
-                    abandon: { bulk.abandon() }))
+            return BulkUpload(BulkUpload.Reader(bulk) { answer($0, plan) })
         }
     }
 
@@ -42,6 +34,20 @@ extension Endpoint {
         var answer = HTTPAnswer(200, json: body, revision: result.revision)
         answer.headers.append(("ETag", "\"\(RouteTable.etag(of: result.revision))\""))
         return answer
+    }
+}
+
+extension BulkUpload.Reader {
+    /// A bulk reads the body.
+    ///
+    /// - Parameter answer: makes the answer of one that is in force.
+    init(_ bulk: Bulk, answer: @escaping @Sendable (BulkResult) -> HTTPAnswer) {
+        self.init(
+            receive: { bulk.receive($0, whenTaken: $1) },
+            finish: { whenDone in
+                bulk.finish { result in whenDone(result.map(answer).mapError { HTTPProblem($0) }) }
+            },
+            abandon: { bulk.abandon() })
     }
 }
 

@@ -92,7 +92,8 @@ struct Endpoint: Sendable {
 
     /// Every endpoint, in the order of the document. `openapi/tandem.yaml` says the same to clients.
     static let all: [Endpoint] =
-        resources + bulk + changes + status + statusChanges + events + webhooks + calls + tokens + backup + system
+        resources + bulk + changes + transfer + status + statusChanges + events + webhooks + calls + tokens + backup
+        + system
 }
 
 /// Where a request goes.
@@ -169,7 +170,7 @@ struct Route: Sendable {
         // curl -d says form-urlencoded when nothing is said; JSON is then read as JSON (API section 3).
         var accepted = ["application/json"]
         if endpoint.method == .patch { accepted.append("application/merge-patch+json") }
-        guard !accepted.contains(type), type != "application/x-www-form-urlencoded" else { return }
+        guard !accepted.contains(type), type != Self.curlsType else { return }
         let names = accepted.joined(separator: " or ")
         var problem = HTTPProblem(
             .unsupportedMediaType, "a body of the type \(type.debugDescription) is not taken here; send \(names)")
@@ -177,9 +178,14 @@ struct Route: Sendable {
         throw problem
     }
 
+    /// What curl says a body is that it is not told about.
+    private static let curlsType = "application/x-www-form-urlencoded"
+
     private func checkBulkType(_ headers: RequestHeaders) throws(HTTPProblem) {
         let accepted = endpoint.bulkTypes
         guard !accepted.contains(headers.mediaType ?? "") else { return }
+        // Where there is one type there is nothing to tell apart: none, and curl's default, will do as for JSON.
+        if accepted.count == 1, headers.mediaType ?? Self.curlsType == Self.curlsType { return }
         let type = headers.mediaType.map { "a body of the type \($0.debugDescription)" } ?? "a body without a type"
         var problem = HTTPProblem(
             .unsupportedMediaType, "\(type) is not taken here; send \(accepted.joined(separator: " or "))")

@@ -87,6 +87,7 @@ enum ProblemKind: String, Sendable, CaseIterable {
         self =
             switch problem {
             case .malformed: .malformed
+            case .forbidden: .forbidden
             case .notFound: .notFound
             case .inUse: .inUse
             case .conflict: .conflict

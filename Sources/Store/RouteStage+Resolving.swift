@@ -41,11 +41,22 @@ extension RouteStage {
                 base = try lastRevision()
                 for index in plans.indices {
                     try findTable(of: index)
-                    if plans[index].replaces {
-                        try resolveReplacing(index)
-                    } else {
-                        try resolveMerging(index, merge)
-                    }
+                    try resolve(index, merge)
+                    try sum(index)
+                }
+            }
+        }
+    }
+
+    /// Takes plans in that have come since it was resolved, behind `catchUp`: they lose all routes.
+    package func resolve(emptying plans: [String]) throws(StoreError) {
+        guard !plans.isEmpty else { return }
+        try staging {
+            try transaction {
+                for id in plans {
+                    let index = addPlan(id, as: .replace)
+                    try findTable(of: index)
+                    try resolve(index) { _, _, _ in .unchanged }
                     try sum(index)
                 }
             }
@@ -135,7 +146,18 @@ extension RouteStage {
         return (.integer(Int64(index)), .integer(plan.table), .integer(plan.tableMadeAt.milliseconds))
     }
 
-    private func resolveReplacing(_ index: Int, only condition: String = "") throws {
+    /// - Parameter condition: which prefixes are looked at; empty: all.
+    private func resolve(_ index: Int, only condition: String = "", _ merge: Merge) throws {
+        switch plans[index].mode {
+        case .merge: try resolveMerging(index, merge, only: condition)
+        case .put: try resolveSent(index, only: condition)
+        case .replace:
+            try resolveSent(index, only: condition)
+            try resolveOthers(index, only: condition)
+        }
+    }
+
+    private func resolveSent(_ index: Int, only condition: String) throws {
         let (plan, table, madeAt) = bindings(index)
         try connection.statement(
             """
@@ -148,6 +170,10 @@ extension RouteStage {
             ORDER BY file.prefix
             """
         ).bind(plan, table, madeAt).run()
+    }
+
+    private func resolveOthers(_ index: Int, only condition: String) throws {
+        let (plan, table, _) = bindings(index)
         try connection.statement(
             """
             INSERT INTO changes (plan, prefix, body, created_at)
@@ -159,7 +185,7 @@ extension RouteStage {
         ).bind(plan, table).run()
     }
 
-    private func resolveMerging(_ index: Int, _ merge: Merge, only condition: String = "") throws {
+    private func resolveMerging(_ index: Int, _ merge: Merge, only condition: String) throws {
         let (plan, table, madeAt) = bindings(index)
         let rows = try connection.statement(
             """
@@ -214,11 +240,7 @@ extension RouteStage {
         let condition = "IN (SELECT prefix FROM touched WHERE plan = ?1)"
         try connection.statement("DELETE FROM changes WHERE plan = ?1 AND prefix \(condition)")
             .bind(.integer(Int64(index))).run()
-        if plans[index].replaces {
-            try resolveReplacing(index, only: condition)
-        } else {
-            try resolveMerging(index, merge, only: condition)
-        }
+        try resolve(index, only: condition, merge)
     }
 
     // MARK: what comes of it

@@ -16,11 +16,20 @@ import Time
 /// sent, `changes` those that differ from the live ones, as they will be (a body of null: deleted; a time of null:
 /// new), `touched` what others changed meanwhile.
 package final class RouteStage: @unchecked Sendable {
+    /// What becomes of the routes of a plan.
+    package enum Mode: Sendable {
+        /// They are those that are added, and no others.
+        case replace
+        /// Those that are added are there as they were added, beside the others.
+        case put
+        /// Those that are added are merged into those of the same prefix; the others stay.
+        case merge
+    }
+
     /// One plan of the bulk.
     struct Plan {
         let id: String
-        /// True when the plan's routes will be what was sent and nothing else.
-        let replaces: Bool
+        let mode: Mode
         /// The table that the plan's calls follow; -1 when it has none.
         var table: Int64 = -1
         /// When that one's first rows were made.
@@ -101,10 +110,8 @@ package final class RouteStage: @unchecked Sendable {
     // MARK: receiving
 
     /// The number of a plan, under which its routes are added.
-    ///
-    /// - Parameter replaces: True when the plan's routes will be those that are added and no others.
-    package func addPlan(_ id: String, replaces: Bool) -> Int {
-        plans.append(Plan(id: id, replaces: replaces))
+    package func addPlan(_ id: String, as mode: Mode) -> Int {
+        plans.append(Plan(id: id, mode: mode))
         return plans.count - 1
     }
 
@@ -153,6 +160,8 @@ package final class RouteStage: @unchecked Sendable {
 
     /// A prefix that was sent twice.
     package struct Repetition: Equatable, Sendable {
+        /// The plan's id.
+        package let plan: String
         /// Digits; empty for the catch-all.
         package let prefix: String
         /// Where it stands again.
@@ -182,14 +191,17 @@ package final class RouteStage: @unchecked Sendable {
     private func repetitions(limit: Int) throws -> [Repetition] {
         let statement = try connection.statement(
             """
-            SELECT sent.prefix, max(sent.line, file.line), min(sent.line, file.line)
+            SELECT sent.prefix, max(sent.line, file.line), min(sent.line, file.line), plan
             FROM sent JOIN file USING (plan, prefix) WHERE sent.line <> file.line ORDER BY 2 LIMIT ?
             """)
         statement.bind(.integer(Int64(limit)))
         var found: [Repetition] = []
         while try statement.next() {
+            let plan = Int(statement.integer(3))
             found.append(
-                Repetition(prefix: statement.text(0), line: statement.integer(1), firstLine: statement.integer(2)))
+                Repetition(
+                    plan: plans.indices.contains(plan) ? plans[plan].id : "", prefix: statement.text(0),
+                    line: statement.integer(1), firstLine: statement.integer(2)))
         }
         return found
     }
@@ -210,6 +222,16 @@ package final class RouteStage: @unchecked Sendable {
             var found: [(line: Int64, list: String)] = []
             while try statement.next() { found.append((statement.integer(0), statement.text(1))) }
             return found
+        }
+    }
+
+    /// Where the first route of a plan stands.
+    package func firstLine(of plan: Int) throws(StoreError) -> Int64? {
+        try staging {
+            let statement = try connection.statement("SELECT min(line) FROM file WHERE plan = ?")
+                .bind(.integer(Int64(plan)))
+            defer { statement.reset() }
+            return try statement.next() ? statement.integerOrNull(0) : nil
         }
     }
 

@@ -19,6 +19,31 @@ extension Store {
         try rows(of: .objects, where: "kind = ?2", [kind.rawValue], at: revision)
     }
 
+    /// Objects of a kind, other than routes, as they were at a revision: those behind an id, in the order of the ids'
+    /// bytes, so many at most; the last is the one that makes their bodies so long.
+    package func objects(
+        _ kind: ResourceKind, at revision: Revision, after id: String, limit: Int, limitBytes: Int
+    ) throws(StoreError) -> [StoredObject] {
+        try reading { db in
+            let table = ObjectTable.objects
+            let statement = try db.cachedStatement(
+                sql: """
+                    \(table.selection) WHERE kind = ?2 AND id > ?3 AND \(table.heldAt.unended)
+                    UNION ALL
+                    \(table.selection) WHERE kind = ?2 AND id > ?3 AND \(table.heldAt.ended)
+                    ORDER BY id LIMIT ?4
+                    """)
+            let rows = try Row.fetchCursor(
+                statement, arguments: [revision.number, kind.rawValue, id, max(0, limit)])
+            var (found, byteCount): ([StoredObject], Int) = ([], 0)
+            while byteCount < limitBytes, let row = try rows.next() {
+                found.append(try table.object(row))
+                byteCount += try row.text(2).utf8.count
+            }
+            return found
+        }
+    }
+
     /// The routes of exactly these prefixes as they were at a revision.
     package func routes(
         _ prefixes: [String], in plan: String, at revision: Revision

@@ -31,6 +31,26 @@ package struct StoredAnswer: Equatable, Sendable {
             (self.key, self.path) = (key, path)
             digest = [UInt8](SHA256.hash(data: Data(body)))
         }
+
+        /// The request with this key and path, and a body that came in pieces.
+        package init(key: String, path: String, _ body: BodyDigest) {
+            (self.key, self.path) = (key, path)
+            digest = body.finished
+        }
+    }
+
+    /// The digest of a body that comes in pieces.
+    package struct BodyDigest: Sendable {
+        private var hash = SHA256()
+
+        /// Of nothing yet.
+        package init() {}
+
+        /// Takes the next piece in.
+        package mutating func add(_ piece: [UInt8]) { piece.withUnsafeBytes { hash.update(bufferPointer: $0) } }
+
+        /// SHA-256 of the pieces together.
+        fileprivate var finished: [UInt8] { [UInt8](hash.finalize()) }
     }
 
     /// An answer of its parts.

@@ -16,8 +16,13 @@ extension ControlPlaneFixture {
         if precondition: Precondition = Precondition(), pieceBytes: Int = 1000
     ) async throws -> Result<BulkResult, Refusal> {
         let order = BulkOrder(
-            plan: plan, replaces: replaces, form: form, precondition: precondition,
+            .routes(plan: plan, form), replaces: replaces, precondition: precondition,
             asker: TokenRegistry.Asker(who: "test", requestID: "r"))
+        return try await bulk(text, order, pieceBytes: pieceBytes)
+    }
+
+    /// Sends what an order asks for in pieces and waits for what comes of it.
+    func bulk(_ text: String, _ order: BulkOrder, pieceBytes: Int = 1000) async throws -> Result<BulkResult, Refusal> {
         let bulk = try plane.beginBulk(order)
         let bytes = Array(text.utf8)
         for start in stride(from: 0, to: bytes.count, by: pieceBytes) {
@@ -231,7 +236,7 @@ extension ControlPlaneFixture {
         #expect(throws: Refusal.self) {
             try fixture.plane.beginBulk(
                 BulkOrder(
-                    plan: "none", replaces: true, form: .csv, precondition: Precondition(),
+                    .routes(plan: "none", .csv), replaces: true, precondition: Precondition(),
                     asker: TokenRegistry.Asker(who: "test", requestID: "r")))
         }
         #expect(fixture.plane.bulksUnderWay == 0)
@@ -268,7 +273,7 @@ extension ControlPlaneFixture {
     @Test func `a bulk that is abandoned leaves nothing, and so many are under way at most`() async throws {
         let fixture = try ControlPlaneFixture()
         let order = BulkOrder(
-            plan: "default", replaces: true, form: .csv, precondition: Precondition(),
+            .routes(plan: "default", .csv), replaces: true, precondition: Precondition(),
             asker: TokenRegistry.Asker(who: "test", requestID: "r"))
         let bulks = try (0..<Bulk.limitCount).map { _ in try fixture.plane.beginBulk(order) }
         do throws(Refusal) {

@@ -178,7 +178,7 @@ import Testing
 }
 
 extension JSONValue {
-    fileprivate func array(_ name: String) -> [JSONValue] {
+    func array(_ name: String) -> [JSONValue] {
         guard case .array(let values)? = self[name] else { return [] }
         return values
     }

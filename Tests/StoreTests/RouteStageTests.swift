@@ -23,7 +23,7 @@ import Time
 
     private func stage(_ routes: [(String, JSONValue?)], replaces: Bool = true) throws -> RouteStage {
         let stage = try store.makeRouteStage()
-        try stage.fill(routes, plan: stage.addPlan("default", replaces: replaces))
+        try stage.fill(routes, plan: stage.addPlan("default", as: replaces ? .replace : .merge))
         #expect(try stage.endReceiving(limit: 100).isEmpty)
         try stage.resolve(merge: merge)
         return stage
@@ -162,13 +162,13 @@ import Time
 
     @Test func `prefixes that were sent twice are named with both lines`() throws {
         let stage = try store.makeRouteStage()
-        let plan = stage.addPlan("default", replaces: true)
+        let plan = stage.addPlan("default", as: .replace)
         try stage.fill(
             [("44", .null), ("44", .null), ("1", .null), ("any", .null), ("any", .null), ("7", .null)], plan: plan)
         #expect(
             try stage.endReceiving(limit: 100) == [
-                RouteStage.Repetition(prefix: "44", line: 2, firstLine: 1),
-                RouteStage.Repetition(prefix: "", line: 5, firstLine: 4),
+                RouteStage.Repetition(plan: "default", prefix: "44", line: 2, firstLine: 1),
+                RouteStage.Repetition(plan: "default", prefix: "", line: 5, firstLine: 4),
             ])
         try store.discard(stage)
     }
