@@ -19,6 +19,13 @@ package struct DurationHistogram: Sendable {
         maximum = max(maximum, nanoseconds)
     }
 
+    /// Adds all of another.
+    mutating func add(_ other: DurationHistogram) {
+        for (index, number) in other.buckets.enumerated() { buckets[index] &+= number }
+        count += other.count
+        maximum = max(maximum, other.maximum)
+    }
+
     /// The time that this share of all, 0...1, did not exceed, ns; 0 for none.
     package func quantile(_ share: Double) -> Int64 {
         var left = Int((share * Double(count)).rounded(.down))

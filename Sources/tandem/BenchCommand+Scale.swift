@@ -151,7 +151,7 @@ extension BenchCommand {
     }
 
     @discardableResult
-    private static func show(
+    static func show(
         asJSON: Bool, _ measure: () throws(BenchmarkFailure) -> BenchmarkFigures
     ) throws(Failure) -> [String] {
         do throws(BenchmarkFailure) {

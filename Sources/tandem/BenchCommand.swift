@@ -7,13 +7,13 @@ import SignallingIO
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure what calls, look-ups, changes and probes cost, one figure a line.",
+        abstract: "Measure what calls, look-ups, changes, probes and imports cost, one figure a line.",
         discussion: """
             Of redirect and proxy, calls go through one worker without its sockets, on one thread and under virtual \
             time: nothing is sent. A figure that has a budget says whether it is met or exceeded. For the whole \
             server under load see deploy/bench.
             """,
-        subcommands: [Redirect.self, Proxy.self, Lookup.self, Change.self, Probing.self, Scale.self])
+        subcommands: [Redirect.self, Proxy.self, Lookup.self, Change.self, Probing.self, Import.self, Scale.self])
 
     /// What those of calls have.
     struct Options: ParsableArguments {
