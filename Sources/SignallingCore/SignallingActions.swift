@@ -16,6 +16,8 @@ package struct SignallingActions: ~Copyable, Sendable {
         package let destination: TransportAddress
         /// Whose socket it leaves through.
         package let listener: ListenerNumber
+        /// True for a request within a dialog: where that goes is the word of whoever is in the dialog.
+        package let isWithinDialog: Bool
     }
 
     /// One timer to start: give `token` back through `SignallingCore.fire` at this time. None is ever cancelled; the
@@ -52,13 +54,15 @@ package struct SignallingActions: ~Copyable, Sendable {
     /// Adds a datagram, which `write` appends to the buffer.
     @inline(__always)
     mutating func send(
-        to destination: TransportAddress, through listener: ListenerNumber, _ write: (inout OutputBuffer) -> Void
+        to destination: TransportAddress, through listener: ListenerNumber, isWithinDialog: Bool = false,
+        _ write: (inout OutputBuffer) -> Void
     ) {
         let start = bytes.count
         write(&bytes)
         datagrams.append(
             OutgoingDatagram(
-                start: start, count: bytes.count - start, destination: destination, listener: listener))
+                start: start, count: bytes.count - start, destination: destination, listener: listener,
+                isWithinDialog: isWithinDialog))
     }
 
     /// Adds a datagram that is written already.

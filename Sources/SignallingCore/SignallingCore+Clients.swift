@@ -320,7 +320,8 @@ extension SignallingCore {
                 ingress: listener == contexts[context].listener
                     ? nil : settings.listeners[Int(contexts[context].listener.index)].advertised,
                 loopMark: loopMark, withholdsIdentity: contexts[context].withholdsIdentity)
-            actions.send(to: clients[handle].destination, through: listener) { output in
+            let isWithinDialog = contexts[context].dialogDestination != nil
+            actions.send(to: clients[handle].destination, through: listener, isWithinDialog: isWithinDialog) { output in
                 body(forwarded, request.value, datagram, source, &output)
             }
         }

@@ -140,7 +140,7 @@ extension SignallingCore {
             recordRoute: nil, loopMark: loopMark,
             withholdsIdentity: withholdsIdentity(
                 of: request, datagram, from: source, to: destination.address, snapshot))
-        actions.send(to: destination, through: egress) { bytes in
+        actions.send(to: destination, through: egress, isWithinDialog: loopMark == nil) { bytes in
             forwarded.write(request, in: datagram, from: arrival.source, into: &bytes)
         }
     }

@@ -34,6 +34,8 @@ struct StreamConnection: BitwiseCopyable {
     var key: Key
     /// True: it counts for its source's limit.
     var isAccepted = false
+    /// True: it was opened for a request within a dialog.
+    var isForDialog = false
     /// True: messages of other workers went by it, who have to know when it goes.
     var servesOthers = false
     var framing = StreamFraming()

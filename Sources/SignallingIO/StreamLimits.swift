@@ -1,10 +1,11 @@
 /// What bounds the streams of a process, so that neither many peers nor slow ones cost it more than it has.
 package struct StreamLimits: Sendable {
-    /// Connections in the whole process, each worker its share; 1 or more.
+    /// Connections in the whole process, each worker its share; 1 or more. Those that we open for requests within
+    /// dialogs are a quarter at most.
     package var connectionCount = 16_384
     /// Connections from one address that one worker keeps.
     package var connectionPerSourceCount = 2048
-    /// Connections that one worker is opening and that are not made yet.
+    /// Connections that one worker is opening and that are not made yet; for a request within a dialog half as many.
     package var connectingCount = 256
     /// How long a connection of ours may take to be made.
     package var connectTime: Duration = .seconds(4)

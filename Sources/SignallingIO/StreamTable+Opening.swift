@@ -89,15 +89,21 @@ extension StreamTable {
         return slot
     }
 
+    /// What a connection is opened for.
+    struct Opening: BitwiseCopyable {
+        /// For a request of another worker.
+        let isForOther: Bool
+        /// For a request within a dialog.
+        let isWithinDialog: Bool
+    }
+
     /// Opens a connection without waiting for it; nil, and noted, when that can't be.
-    ///
-    /// - Parameter isForOther: for a request of another worker.
     mutating func open(
-        _ key: StreamConnection.Key, isForOther: Bool, _ counters: inout SignallingIOCounters
+        _ key: StreamConnection.Key, _ purpose: Opening, _ counters: inout SignallingIOCounters
     ) -> Int? {
-        guard connectingCount < limits.connectingCount, liveCount < limits.connectionCount else {
+        guard mayOpen(purpose) else {
             counters.streamsNotOpened &+= 1
-            unreachable.append(Unreachable(key: key, concernsAll: isForOther))
+            unreachable.append(Unreachable(key: key, concernsAll: purpose.isForOther))
             return nil
         }
         let bound = sockets[Int(key.listener.index)].bound
@@ -106,10 +112,12 @@ extension StreamTable {
         let descriptor = csig_connect(&from, &to)
         guard descriptor >= 0 else {
             counters.streamsNotOpened &+= 1
-            unreachable.append(Unreachable(key: key, concernsAll: isForOther))
+            unreachable.append(Unreachable(key: key, concernsAll: purpose.isForOther))
             return nil
         }
         let slot = makeConnection(descriptor, key, .connecting)
+        connections[slot].isForDialog = purpose.isWithinDialog
+        if purpose.isWithinDialog { dialogCount += 1 }
         connectingCount += 1
         counters.streamsOpened &+= 1
         guard csig_epoll_add(epoll, descriptor, StreamTag.connection(slot, connections[slot].generation)) >= 0 else {
@@ -118,6 +126,15 @@ extension StreamTable {
         }
         watch(slot)
         return slot
+    }
+
+    /// Within a dialog somebody else says where to connect to, who may have a thousand addresses: some of all
+    /// connections, and of those that are being made, stay for gateways and callers.
+    private func mayOpen(_ purpose: Opening) -> Bool {
+        guard connectingCount < limits.connectingCount, liveCount < limits.connectionCount else { return false }
+        return !purpose.isWithinDialog
+            || dialogCount < max(1, limits.connectionCount / 4)
+                && connectingCount < max(1, limits.connectingCount / 2)
     }
 
     /// A connection that was being opened is made, or is not to be had.

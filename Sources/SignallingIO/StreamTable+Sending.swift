@@ -20,7 +20,8 @@ extension StreamTable {
                 index += 1
                 continue
             }
-            guard let slot = connection(key, orOpenedFor: head, isForOther: false, &counters) else {
+            let purpose = Opening(isForOther: false, isWithinDialog: first.isWithinDialog)
+            guard let slot = connection(key, orOpenedFor: head, purpose, &counters) else {
                 index += 1
                 continue
             }
@@ -41,7 +42,9 @@ extension StreamTable {
     mutating func sendForOther(
         _ message: UnsafeBufferPointer<UInt8>, _ key: StreamConnection.Key, _ counters: inout SignallingIOCounters
     ) {
-        guard let slot = connection(key, orOpenedFor: message, isForOther: true, &counters) else { return }
+        // A connection that went meanwhile: what for, the letter does not say.
+        let purpose = Opening(isForOther: true, isWithinDialog: true)
+        guard let slot = connection(key, orOpenedFor: message, purpose, &counters) else { return }
         connections[slot].servesOthers = true
         note(message, slot, &counters)
         write(message, slot, &counters)
@@ -68,7 +71,7 @@ extension StreamTable {
     /// The same, or a new one for a request. A response has the connection of its request or goes nowhere: what its Via
     /// names, we do not connect to (RFC 3261 section 18.2.2 would).
     private mutating func connection(
-        _ key: StreamConnection.Key, orOpenedFor message: UnsafeBufferPointer<UInt8>, isForOther: Bool,
+        _ key: StreamConnection.Key, orOpenedFor message: UnsafeBufferPointer<UInt8>, _ purpose: Opening,
         _ counters: inout SignallingIOCounters
     ) -> Int? {
         if let slot = connection(key, for: message) { return slot }
@@ -76,7 +79,7 @@ extension StreamTable {
             counters.streamUndeliverable &+= 1
             return nil
         }
-        return open(key, isForOther: isForOther, &counters)
+        return open(key, purpose, &counters)
     }
 
     private mutating func note(

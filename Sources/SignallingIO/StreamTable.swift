@@ -59,6 +59,8 @@ struct StreamTable: ~Copyable {
     var memory = StreamMemory()
     var liveCount = 0
     var connectingCount = 0
+    /// Those that were opened for requests within dialogs.
+    var dialogCount = 0
     /// Destinations whose connection failed or went, and of which the core was not told yet.
     var unreachable: [Unreachable] = []
     /// Messages that other workers are to send.
@@ -263,6 +265,7 @@ struct StreamTable: ~Copyable {
         count(ending, &counters)
         noteUnreachable(slot)
         if connections[slot].phase == .connecting { connectingCount -= 1 }
+        if connections[slot].isForDialog { dialogCount -= 1 }
         csig_close(connections[slot].descriptor)  // and epoll forgets it
         connections[slot].received.removeAll(&memory)
         connections[slot].waiting.removeAll(&memory)

@@ -100,6 +100,32 @@ import Testing
         }
     }
 
+    @Test func `who is in a dialog takes a quarter of all connections at most, wherever he lets us connect to`() throws
+    {
+        let gateway = try TestPeer()
+        var limits = StreamLimits()
+        limits.connectionCount = 8
+        let fixture = try DataPlaneFixture(gateways: [gateway.address], workerCount: 1, streams: limits)
+        var (calls, listeners, connected): ([Call], [ListenerSocket], [StreamPeer]) = ([], [], [])
+        for turn in 0..<3 {
+            let listener = try ListenerSocket(TransportAddress(.tcp, TestPeer.loopback, port: 0))
+            listeners.append(listener)
+            let call = try call("quarter-\(turn)", fixture, gateway, contactPort: listener.bound.port)
+            calls.append(call)
+            try gateway.send(call.hangUp(from: gateway, to: listener.bound.port), to: fixture.proxy)
+            guard turn < 2 else { break }
+            let incoming = try StreamPeer(acceptedBy: listener)
+            incoming.answer("200 OK", to: try incoming.receive("BYE"))
+            _ = try gateway.receive("SIP/2.0 200")
+            connected.append(incoming)
+        }
+        _ = try gateway.receive("SIP/2.0 500")
+        #expect(connected.count == 2 && calls.count == 3)
+        #expect(eventually { fixture.plane.counters().io.streamsNotOpened == 1 })
+        #expect(fixture.plane.counters().io.streamsOpened == 2)
+        _ = try call("quarter-3", fixture, gateway)
+    }
+
     @Test func `a Contact where the caller listens is connected to, and that connection is used again`() throws {
         let gateway = try TestPeer()
         let fixture = try fixture([gateway.address], workerCount: 1)
