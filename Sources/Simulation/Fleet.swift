@@ -42,6 +42,7 @@ struct Fleet {
 
     /// A process begins, and this is what it knows of a gateway.
     mutating func restart(_ number: Int, _ word: StatusWord, _ now: Instant) {
+        sites[number].calledAt = nil  // what a trial call would have shown died with the process
         guard word.status == .inService else {
             sites[number].inServiceSince = nil
             return

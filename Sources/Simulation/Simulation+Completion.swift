@@ -57,7 +57,13 @@ extension Simulation {
         guard self.epoch == epoch, !workers.isEmpty, number < callWatch.requests.count else { return }
         let request = callWatch.requests[number]
         report.counts.checks += 1
-        if request.finalStatus >= 300, request.finalAt == request.giveUpAt { report.counts.searchesGivenUp += 1 }
+        if request.finalStatus >= 300, request.finalAt == request.giveUpAt {
+            report.counts.searchesGivenUp += 1
+            // A trial call that was given up has shown nothing: its gateway waits for another one.
+            if request.lastBranch >= 0, let last = gatewayNumbers[callWatch.branches[request.lastBranch].destination] {
+                fleet.sites[last].calledAt = nil
+            }
+        }
         let hasFound = request.lastBranch >= 0 && callWatch.branches[request.lastBranch].hasProgress
         guard request.finalStatus == 0, !hasFound else { return }
         report.violations.append(Violation(.givesUp, call: request.call, now, "it goes on"))
@@ -66,10 +72,11 @@ extension Simulation {
     /// A call that is sent to a gateway.
     mutating func noteSent(_ parcel: Parcel, to number: Int) {
         guard parcel.call >= 0, parcel.message.method == .invite, parcel.message.toTag == nil else { return }
-        fleet.sites[number].calledAt = now
+        // Sent again it is no other call: one that began before the time value tries nobody.
         guard let branch = callWatch.branchesByBranch[parcel.branch], callWatch.branches[branch].copies == 1 else {
             return
         }
+        fleet.sites[number].calledAt = now
         report.counts.checks += 1
         let state = fleet.sites[number].gateway.administrativeState
         guard state != .unlocked else { return }
