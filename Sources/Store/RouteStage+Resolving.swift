@@ -173,16 +173,16 @@ extension RouteStage {
     }
 
     private func resolveOthers(_ index: Int, only condition: String) throws {
-        let (plan, table, _) = bindings(index)
+        let condition = condition.isEmpty ? "" : "AND present.prefix \(condition)"
         try connection.statement(
             """
             INSERT INTO changes (plan, prefix, body, created_at)
             SELECT ?1, prefix, NULL, NULL FROM live.routes AS present
             WHERE table_number = ?2 AND until_revision IS NULL
-                \(condition.isEmpty ? "" : "AND present.prefix \(condition)")
+                \(condition)
                 AND NOT EXISTS (SELECT 1 FROM file WHERE file.plan = ?1 AND file.prefix = present.prefix)
             """
-        ).bind(plan, table).run()
+        ).bind(.integer(Int64(index)), .integer(plans[index].table)).run()
     }
 
     private func resolveMerging(_ index: Int, _ merge: Merge, only condition: String) throws {
