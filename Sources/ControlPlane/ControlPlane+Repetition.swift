@@ -9,7 +9,7 @@ extension ControlPlane {
     ///
     /// Throws `invalid` for the key of another body, `conflict` while the first is under way.
     package func beginOnce(_ request: StoredAnswer.Request) throws(Refusal) -> StoredAnswer? {
-        let place = [request.path, request.key]
+        let place = [request.who, request.path, request.key]
         guard requestsUnderWay.withLock({ $0.insert(place).inserted }) else {
             var refusal = Refusal(.conflict, "A request with this Idempotency-Key is under way; come again.")
             refusal.retryAfterSeconds = 1
@@ -31,15 +31,15 @@ extension ControlPlane {
 
     /// The request is carried out, or refused.
     package func endOnce(_ request: StoredAnswer.Request) {
-        requestsUnderWay.withLock { _ = $0.remove([request.path, request.key]) }
+        requestsUnderWay.withLock { _ = $0.remove([request.who, request.path, request.key]) }
     }
 
     /// Keeps the first answer to a request; `whenDone` is called when it is on disk, or can't be put there.
     package func keep(
-        status: Int, body: String, answering request: StoredAnswer.Request, who: String,
+        status: Int, body: String, answering request: StoredAnswer.Request,
         whenDone: @escaping @Sendable () -> Void
     ) {
-        var change = Change([], who: who)
+        var change = Change([], who: request.who)
         change.answer = StoredAnswer(to: request, status: status, body: body, at: clock.wallTime)
         submit(change) { _ in whenDone() }
     }

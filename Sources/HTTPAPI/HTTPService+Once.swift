@@ -7,7 +7,8 @@ extension HTTPService {
     /// for 24 hours (API section 2). A refusal is not kept: it is found anew when the request comes again.
     func once(_ request: HTTPRequest, _ handler: Endpoint.Handler) throws(HTTPProblem) -> HTTPOutcome {
         guard let key = try request.idempotencyKey() else { return try handler(self, request) }
-        let first = StoredAnswer.Request(key: key, path: request.target.path, body: request.body)
+        let first = StoredAnswer.Request(
+            from: request.who, key: key, path: request.target.path, body: request.body)
         if let kept = try asked({ () throws(Refusal) in try controlPlane.beginOnce(first) }) {
             return .answer(HTTPAnswer(again: kept))
         }
@@ -18,7 +19,6 @@ extension HTTPService {
             controlPlane.endOnce(first)
             throw error
         }
-        let who = request.who
         let carryOut: @Sendable (ControlPlane, @escaping PendingChange.Answering) -> Void
         switch outcome {
         case .answer(let answer): carryOut = { _, whenDone in whenDone(.success(answer)) }
@@ -29,7 +29,7 @@ extension HTTPService {
         }
         return .change(
             PendingChange { controlPlane, whenDone in
-                carryOut(controlPlane) { controlPlane.keep($0, answering: first, who: who, whenDone) }
+                carryOut(controlPlane) { controlPlane.keep($0, answering: first, whenDone) }
             })
     }
 
@@ -46,7 +46,7 @@ extension HTTPService {
                 reader.receive(piece, whenTaken)
             },
             finish: { [controlPlane] whenDone in
-                let first = StoredAnswer.Request(key: key, path: path, body.digest.withLock { $0 })
+                let first = StoredAnswer.Request(from: who, key: key, path: path, body.digest.withLock { $0 })
                 do throws(Refusal) {
                     if let kept = try controlPlane.beginOnce(first) {
                         reader.abandon()
@@ -56,7 +56,7 @@ extension HTTPService {
                     reader.abandon()
                     return whenDone(.failure(HTTPProblem(error)))
                 }
-                reader.finish { controlPlane.keep($0, answering: first, who: who, whenDone) }
+                reader.finish { controlPlane.keep($0, answering: first, whenDone) }
             }, abandon: reader.abandon)
     }
 }
@@ -69,7 +69,7 @@ private final class DigestedBody: Sendable {
 extension ControlPlane {
     /// Keeps the first answer to a request, unless it is a refusal, and hands it on.
     fileprivate func keep(
-        _ result: Result<HTTPAnswer, HTTPProblem>, answering first: StoredAnswer.Request, who: String,
+        _ result: Result<HTTPAnswer, HTTPProblem>, answering first: StoredAnswer.Request,
         _ whenDone: @escaping PendingChange.Answering
     ) {
         guard case .success(let answer) = result, (200...299).contains(answer.status) else {
@@ -77,7 +77,7 @@ extension ControlPlane {
             return whenDone(result)
         }
         keep(
-            status: Int(answer.status), body: String(decoding: answer.body, as: UTF8.self), answering: first, who: who
+            status: Int(answer.status), body: String(decoding: answer.body, as: UTF8.self), answering: first
         ) { [self] in
             endOnce(first)
             whenDone(result)

@@ -19,6 +19,7 @@ enum Schema {
         }
         migrator.registerMigration("route-tables") { db in try db.execute(sql: routeTables) }
         migrator.registerMigration("confirmations") { db in try db.execute(sql: confirmations) }
+        migrator.registerMigration("answers-by-who") { db in try db.execute(sql: answersByWho) }
         return migrator
     }()
 

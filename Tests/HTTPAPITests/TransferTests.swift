@@ -102,6 +102,23 @@ import Testing
         #expect(shown.text("who") == "admin")
     }
 
+    @Test func `the same key of another token is another key`() throws {
+        let (api, tokens) = try guarded()
+        func send(_ role: String, _ description: String) throws -> RawClient.Response {
+            let operation =
+                "{\"op\":\"put\",\"path\":\"routing-lists/a\",\"value\":{\"description\":\"\(description)\"}}"
+            return try api.request(
+                "POST", "/v1/changes", headers: ["Authorization": tokens[role] ?? "", "Idempotency-Key": "k"],
+                body: "{\"operations\":[\(operation)]}")
+        }
+        let first = try send("operator", "secret")
+        let other = try send("admin", "another")
+        #expect(first.status == 200 && other.status == 200 && other["Idempotency-Replayed"] == nil)
+        #expect(!other.body.contains("secret"))
+        #expect(try send("admin", "another")["Idempotency-Replayed"] == "true")
+        #expect(try send("operator", "secret").body == first.body)
+    }
+
     @Test func `with a key an import is carried out once, whole or in pieces`() throws {
         let api = try APIFixture()
         _ = try api.provision()
