@@ -162,25 +162,10 @@ package final class Bulk: @unchecked Sendable, Equatable {
     private func place(of field: String) -> Int? { csv?.place(of: field) }
 
     private func carryOut() throws(Refusal) -> BulkResult {
-        for plan in plansToEmpty { _ = stage.addPlan(plan, as: .replace) }
+        for plan in plansToEmpty(plane.state.builder) { _ = stage.addPlan(plan, as: .replace) }
         try Refusal.staging { () throws(StoreError) in try stage.resolve(merge: merging.merge) }
         if let refusal = merging.faults.refusal { throw refusal }
-        if !order.isDryRun {
-            let isBuilt = try Refusal.staging { () throws(StoreError) in
-                try plane.store.build(stage, inPlaceLimitCount: plane.bulkInPlaceLimitCount) {
-                    !plane.areBulksStopped.load(ordering: .acquiring)
-                }
-            }
-            guard isBuilt else { throw .readOnly("the server is stopping") }
-        }
-        let done = DispatchSemaphore(value: 0)
-        let outcome = Outcome()
-        plane.submit(change) { result in
-            outcome.result = result
-            done.signal()
-        }
-        done.wait()
-        let result = try (outcome.result ?? .failure(.internalError("the bulk was not carried out"))).get()
+        let result = try plane.carryOut(change, building: stage)
         return BulkResult(revision: result.revision, counts: stage.counts, countsByKind: result.counts)
     }
 
@@ -192,15 +177,10 @@ package final class Bulk: @unchecked Sendable, Equatable {
     }
 
     /// The plans with routes that a bulk of everything does not name.
-    private var plansToEmpty: [String] {
+    private func plansToEmpty(_ builder: SnapshotBuilder) -> [String] {
         guard order.subject == .everything, order.replaces else { return [] }
-        let (builder, known) = (plane.state.builder, Set(stage.planIDs))
-        return builder.planIDs.filter { builder.routeCount(in: $0) > 0 && !known.contains($0) }.sorted()
-    }
-
-    private final class Outcome: @unchecked Sendable {
-        /// Written before the semaphore is signalled, read behind it.
-        var result: Result<ChangeResult, Refusal>?
+        let known = Set(stage.planIDs)
+        return builder.plansWithRoutes.filter { !known.contains($0) }
     }
 
     /// What can't be deleted of it, rows that nobody sees, goes at the next start.
@@ -214,20 +194,8 @@ package final class Bulk: @unchecked Sendable, Equatable {
     /// Catches up with what others did since it was compared; throws when it can't be put in force any more.
     ///
     /// - Returns: how the objects beside routes differ from what they will be.
-    func catchUp(with store: Store) throws(Refusal) -> [Difference] {
-        let standing = try Refusal.staging { () throws(StoreError) in
-            let standing = try stage.catchUp(merge: merging.merge)
-            if standing == .good {
-                try store.repair(stage)
-                try stage.resolve(emptying: plansToEmpty)
-            }
-            return standing
-        }
-        guard standing == .good else {
-            var refusal = Refusal(.conflict, "Another bulk has replaced the plan's routes meanwhile; send it again.")
-            refusal.retryAfterSeconds = 1
-            throw refusal
-        }
+    func catchUp(with store: Store, _ builder: SnapshotBuilder) throws(Refusal) -> [Difference] {
+        try stage.catchUp(with: store, emptying: plansToEmpty(builder), merge: merging.merge)
         if let refusal = merging.faults.refusal { throw refusal }
         guard let objects = export?.objects else { return [] }
         return try Refusal.staging { () throws(StoreError) in

@@ -20,9 +20,7 @@ extension Candidate {
         case .everything: try order.precondition.check(tag: RouteTable.etag(of: revision.number))
         }
         try bulk.check(beside: builder)
-        // What is hashed apart says of a new route that it came with the change: no other may have come with it.
-        let newest = try Refusal.staging { () throws(StoreError) in try stage.newestTime() }
-        let time = max(time, newest.map { $0 + .milliseconds(1) } ?? time)
+        let time = try self.time(time, behind: stage)
         let effects = differences.map { difference in
             let isNew = difference.before.map { $0.revision == Revision(0) } ?? true
             return Effect(
@@ -42,6 +40,13 @@ extension Candidate {
         var before: [ResourcePath: StoredObject?] = [:]
         for difference in differences { before[difference.path] = .some(difference.before) }
         return try note(effects, before: before, stage, of: change, at: time)
+    }
+
+    /// The time of a change with a stage. What is hashed apart says of a new route that it came with the change: no
+    /// other may have come with it.
+    func time(_ time: WallTime, behind stage: RouteStage) throws(Refusal) -> WallTime {
+        let newest = try Refusal.staging { () throws(StoreError) in try stage.newestTime() }
+        return max(time, newest.map { $0 + .milliseconds(1) } ?? time)
     }
 
     /// Changes the routes that a stage changes.
@@ -77,12 +82,12 @@ extension Candidate {
     }
 
     /// The paths of the first routes that a stage changes, so many.
-    func firstPaths(_ stage: RouteStage, limitCount: Int) throws(Refusal) -> [String] {
-        var paths: [String] = []
+    func firstPaths(_ stage: RouteStage, limitCount: Int) throws(Refusal) -> [ResourcePath] {
+        var paths: [ResourcePath] = []
         for (index, plan) in stage.planIDs.enumerated() where paths.count < limitCount {
             try Refusal.staging { () throws(StoreError) in
                 try stage.forEachChange(of: index) { prefix, _ in
-                    paths.append(ResourcePath(route: String(decoding: prefix, as: UTF8.self), plan: plan).text)
+                    paths.append(ResourcePath(route: String(decoding: prefix, as: UTF8.self), plan: plan))
                     return paths.count < limitCount
                 }
             }

@@ -10,14 +10,17 @@ extension Candidate {
         _ differences: [Difference], of change: Change, at time: WallTime
     ) throws(Refusal) -> ChangeResult {
         let next = Revision(revision.number + 1)
-        try settle(change, by: differences.isEmpty ? revision : next, at: time)
+        let stage = change.pastRoutes
+        let time = try stage.map { (stage) throws(Refusal) in try self.time(time, behind: stage) } ?? time
+        let changesNothing = differences.isEmpty && stage?.counts.total ?? 0 == 0
+        try settle(change, by: changesNothing ? revision : next, at: time)
         let effects = differences.map {
             Effect(path: $0.path, body: $0.after?.body, createdAt: ($0.after ?? $0.before)?.createdAt ?? time)
         }
-        try enforce(effects, nil, as: next, at: time)
+        try enforce(effects, stage, as: next, at: time)
         var before: [ResourcePath: StoredObject?] = [:]
         for difference in differences { before[difference.path] = .some(difference.before) }
-        return try note(effects, before: before, nil, of: change, at: time)
+        return try note(effects, before: before, stage, of: change, at: time)
     }
 
     /// Puts effects in force that fit together, in whatever order they come.

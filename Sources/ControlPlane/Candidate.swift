@@ -79,14 +79,25 @@ struct Candidate {
         var result = try trial.carryOut(change, differences, at: time)
         if isJudged { try trial.judge(against: self, at: time) }
         if change.isSet {
-            let effects = trial.entries.count > entries.count ? trial.entries.last?.effects ?? [] : []
-            let paths = effects.map(\.path)
-            result.basis = PreviewBasis(
-                before: builder, after: trial.builder, paths: paths,
-                tests: trial.tests.touched(by: paths).prefix(ChangePreview.nameLimitCount).map(\.id))
+            result.basis = try basis(of: trial)
         }
         self = trial
         return result
+    }
+
+    /// What the preview of the last change is made of.
+    private func basis(of trial: Candidate) throws(Refusal) -> PreviewBasis {
+        let entry = trial.entries.count > entries.count ? trial.entries.last : nil
+        var paths = entry?.effects.map(\.path) ?? []
+        var touching = paths
+        if let stage = entry?.routes {
+            // Of very many routes the first are named, and it is not asked which tests they are about.
+            paths += try firstPaths(stage, limitCount: ChangePreview.nameLimitCount)
+            touching += stage.planIDs.map { ResourcePath(.routingPlans, $0) }
+        }
+        return PreviewBasis(
+            before: builder, after: trial.builder, paths: paths,
+            tests: trial.tests.touched(by: touching).prefix(ChangePreview.nameLimitCount).map(\.id))
     }
 
     /// Throws `test-failed` when the last change makes a stored routing test fail.
@@ -162,7 +173,9 @@ struct Candidate {
         let next = Revision(revision.number + 1)
         let counts = ChangeNotice.counts(of: effects, before: before, and: routes)
         var paths = effects.prefix(ChangeNotice.pathLimitCount).map(\.path.text)
-        if let stage { paths += try firstPaths(stage, limitCount: ChangeNotice.pathLimitCount - paths.count) }
+        if let stage {
+            paths += try firstPaths(stage, limitCount: ChangeNotice.pathLimitCount - paths.count).map(\.text)
+        }
         var entry = ChangeEntry(
             revision: next, at: time, who: change.who, comment: change.comment, requestID: change.requestID,
             effects: effects,

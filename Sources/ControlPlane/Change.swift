@@ -73,6 +73,8 @@ package struct Change: Sendable {
     package var confirmWithin: Duration?
     /// Whether stored routing tests may fail after it.
     package var overridesTests = false
+    /// The routes of the revision that it restores, where they are too many to go through one by one; nil: they do.
+    var pastRoutes: RouteStage?
 
     /// A change of its parts. Without operations it changes nothing, and is done when all is on disk that waited before
     /// it.

@@ -29,6 +29,27 @@ extension ControlPlane {
 
     func endBulk() { bulkCount.wrappingSubtract(1, ordering: .relaxed) }
 
+    /// Has the writer put a resolved stage in force, with its change: what is large of it is written beside the live
+    /// routes before. Blocks until that is done; on the bulks' queue.
+    func carryOut(_ change: Change, building stage: RouteStage) throws(Refusal) -> ChangeResult {
+        if !change.isDryRun {
+            let isBuilt = try Refusal.staging { () throws(StoreError) in
+                try store.build(stage, inPlaceLimitCount: bulkInPlaceLimitCount) {
+                    !areBulksStopped.load(ordering: .acquiring)
+                }
+            }
+            guard isBuilt else { throw .readOnly("the server is stopping") }
+        }
+        let done = DispatchSemaphore(value: 0)
+        let outcome = Mutex<Result<ChangeResult, Refusal>?>(nil)
+        submit(change) { result in
+            outcome.withLock { $0 = result }
+            done.signal()
+        }
+        done.wait()
+        return try (outcome.withLock { $0 } ?? .failure(.internalError("the bulk was not carried out"))).get()
+    }
+
     /// Lets go of what bulks of an earlier run have left in the database: rows that nobody sees. What can't be deleted
     /// is tried again at the next start.
     func purgeLeftovers() {

@@ -12,7 +12,7 @@ extension ControlPlane {
     package func carryOut(
         _ change: Change, whenDone: @escaping @Sendable (Result<Revised<JSONValue>, Refusal>) -> Void
     ) {
-        submit(change) { [self] result in
+        let answering: @Sendable (Result<ChangeResult, Refusal>) -> Void = { [self] result in
             switch result {
             case .failure(let refusal): whenDone(.failure(refusal))
             case .success(let done):
@@ -22,6 +22,11 @@ extension ControlPlane {
                     whenDone(.success(Revised(answer(to: change, done), revision: revision)))
                 }
             }
+        }
+        if case .restore(let past) = change.aim {
+            restore(past, change, whenDone: answering)
+        } else {
+            submit(change, whenDone: answering)
         }
     }
 

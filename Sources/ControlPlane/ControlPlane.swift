@@ -30,7 +30,7 @@ package final class ControlPlane: Sendable {
     let sortedIDs = Mutex<(revision: Revision, ids: [String])?>(nil)
     let lastEvents = Mutex<EventPage?>(nil)
     let webhooks: WebhookDesk
-    /// Requests that may come again and are under way: by path and key.
+    /// Requests that may come again and are under way: by who, path and key.
     let requestsUnderWay = Mutex<Set<[String]>>([])
     let isBackingUp = Atomic(false)
     let lintDesk = Mutex(LintDesk())
@@ -43,6 +43,10 @@ package final class ControlPlane: Sendable {
     let areBulksStopped = Atomic(false)
     /// As `RouteStage.inPlaceLimitCount`.
     let bulkInPlaceLimitCount: Int
+    /// More differences than these are restored as a bulk.
+    let restoreInPlaceLimitCount: Int
+    /// How many that are.
+    package static let restoreInPlaceLimitCount = 20_000
     let previewQueue = DispatchQueue(label: "tandem-preview")
     let writer: Writer
     private let thread = Mutex<WriterThread>(.notStarted)
@@ -59,12 +63,15 @@ package final class ControlPlane: Sendable {
     /// - Parameters:
     ///   - changeLog: nil: the store itself.
     ///   - bulkInPlaceLimitCount: bulks that change more routes are written beside the live ones.
+    ///   - restoreInPlaceLimitCount: restores of more differences are bulks.
     package init(
         store: Store, changeLog: (any ChangeLog)?, clock: any TimeSource,
-        bulkInPlaceLimitCount: Int = RouteStage.inPlaceLimitCount
+        bulkInPlaceLimitCount: Int = RouteStage.inPlaceLimitCount,
+        restoreInPlaceLimitCount: Int = ControlPlane.restoreInPlaceLimitCount
     ) throws(StoreError) {
         let changeLog = changeLog ?? store
         self.bulkInPlaceLimitCount = bulkInPlaceLimitCount
+        self.restoreInPlaceLimitCount = restoreInPlaceLimitCount
         let table = GatewayInformationTable()
         if store.position.revision == Revision(0) {
             try Self.commitFirstRevision(to: changeLog, at: store.position, time: clock.wallTime)

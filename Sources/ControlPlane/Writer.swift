@@ -219,7 +219,7 @@ final class Writer: Sendable {
         let time = clock.wallTime
         let answers = waiting.map { waiting -> Answer in
             do throws(Refusal) {
-                let differences = try waiting.change.differences(in: store, at: state.position.revision)
+                let differences = try waiting.change.differences(in: store, at: state)
                 return .success(try candidate.take(waiting.change, doing: differences, at: time))
             } catch {
                 return .failure(error)

@@ -161,11 +161,14 @@ extension RouteStage {
         let (plan, table, madeAt) = bindings(index)
         try connection.statement(
             """
-            INSERT INTO changes (plan, prefix, body, created_at)
+            INSERT INTO changes (plan, prefix, body, created_at, is_there)
             SELECT ?1, file.prefix, file.body,
-                CASE WHEN present.body IS NULL THEN NULL ELSE ifnull(present.created_at, ?3) END
+                ifnull(file.created_at,
+                    CASE WHEN present.body IS NULL THEN NULL ELSE ifnull(present.created_at, ?3) END),
+                present.body IS NOT NULL
             FROM file \(Self.present)
-            WHERE file.plan = ?1 AND file.body IS NOT present.body
+            WHERE file.plan = ?1
+                AND (file.body IS NOT present.body OR file.created_at <> ifnull(present.created_at, ?3))
                 \(condition.isEmpty ? "" : "AND file.prefix \(condition)")
             ORDER BY file.prefix
             """
@@ -176,8 +179,8 @@ extension RouteStage {
         let condition = condition.isEmpty ? "" : "AND present.prefix \(condition)"
         try connection.statement(
             """
-            INSERT INTO changes (plan, prefix, body, created_at)
-            SELECT ?1, prefix, NULL, NULL FROM live.routes AS present
+            INSERT INTO changes (plan, prefix, body, created_at, is_there)
+            SELECT ?1, prefix, NULL, NULL, TRUE FROM live.routes AS present
             WHERE table_number = ?2 AND until_revision IS NULL
                 \(condition)
                 AND NOT EXISTS (SELECT 1 FROM file WHERE file.plan = ?1 AND file.prefix = present.prefix)
@@ -195,7 +198,7 @@ extension RouteStage {
             ORDER BY file.prefix
             """
         ).bind(plan, table, madeAt)
-        let insert = try connection.statement("INSERT INTO changes VALUES (?, ?, ?, ?)")
+        let insert = try connection.statement("INSERT INTO changes VALUES (?, ?, ?, ?, ?)")
         while try rows.next() {
             let present = rows.textOrNull(3)
             let body: String?
@@ -208,6 +211,7 @@ extension RouteStage {
             }
             insert.bind(1, Int64(index))
             insert.bind(2, rows.bytes(0))
+            insert.bind(5, present == nil ? 0 : 1)
             if body == nil || present == nil { insert.bind(4, nil) } else { insert.bind(4, rows.integer(4)) }
             guard var body else {
                 insert.bind(3, nil)
@@ -248,7 +252,7 @@ extension RouteStage {
     /// Counts the differences of a plan and makes their digest.
     private func sum(_ index: Int) throws {
         let statement = try connection.statement(
-            "SELECT count(*), count(body), count(created_at) FROM changes WHERE plan = ?"
+            "SELECT count(*), count(body), count(iif(is_there, body, NULL)) FROM changes WHERE plan = ?"
         ).bind(.integer(Int64(index)))
         _ = try statement.next()
         let (all, put, replaced) = (

@@ -13,8 +13,9 @@ import Time
 /// writer's. Whatever becomes of it, `Store.discard` ends it; a file that a crash leaves behind goes at the next start.
 ///
 /// Tables of the stage: `sent` holds routes that did not come in the order of their prefixes, `file` all that were
-/// sent, `changes` those that differ from the live ones, as they will be (a body of null: deleted; a time of null:
-/// new), `touched` what others changed meanwhile.
+/// sent (with a time: those of an earlier revision, made then), `changes` those that differ from the live ones, as they
+/// will be (a body of null: deleted; a time of null: made with the change; whether there is one now), `touched` what
+/// others changed meanwhile.
 package final class RouteStage: @unchecked Sendable {
     /// What becomes of the routes of a plan.
     package enum Mode: Sendable {
@@ -84,10 +85,12 @@ package final class RouteStage: @unchecked Sendable {
         PRAGMA secure_delete = OFF;
         CREATE TABLE sent (plan INTEGER NOT NULL, prefix TEXT NOT NULL, line INTEGER NOT NULL, body TEXT) STRICT;
         CREATE TABLE file (
-            plan INTEGER NOT NULL, prefix TEXT NOT NULL, line INTEGER NOT NULL, body TEXT, PRIMARY KEY (plan, prefix)
+            plan INTEGER NOT NULL, prefix TEXT NOT NULL, line INTEGER NOT NULL, body TEXT, created_at INTEGER,
+            PRIMARY KEY (plan, prefix)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE changes (
-            plan INTEGER NOT NULL, prefix TEXT NOT NULL, body TEXT, created_at INTEGER, PRIMARY KEY (plan, prefix)
+            plan INTEGER NOT NULL, prefix TEXT NOT NULL, body TEXT, created_at INTEGER, is_there INTEGER NOT NULL,
+            PRIMARY KEY (plan, prefix)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE touched (plan INTEGER NOT NULL, prefix TEXT NOT NULL, PRIMARY KEY (plan, prefix)) WITHOUT ROWID;
         BEGIN;
@@ -131,7 +134,9 @@ package final class RouteStage: @unchecked Sendable {
             }
             let insert: StageStatement
             if isInOrder {
-                insert = try insertSorted ?? connection.statement("INSERT INTO file VALUES (?, ?, ?, ?)")
+                insert =
+                    try insertSorted
+                    ?? connection.statement("INSERT INTO file (plan, prefix, line, body) VALUES (?, ?, ?, ?)")
                 insertSorted = insert
                 last = (plan, Array(prefix))
             } else {
@@ -179,7 +184,11 @@ package final class RouteStage: @unchecked Sendable {
             (insertSorted, insertSent) = (nil, nil)
             var repetitions: [Repetition] = []
             if sentCount > 0 {
-                try connection.execute("INSERT OR IGNORE INTO file SELECT * FROM sent ORDER BY plan, prefix, line")
+                try connection.execute(
+                    """
+                    INSERT OR IGNORE INTO file (plan, prefix, line, body)
+                    SELECT plan, prefix, line, body FROM sent ORDER BY plan, prefix, line
+                    """)
                 if connection.changesCount != sentCount { repetitions = try self.repetitions(limit: limit) }
                 try connection.execute("DELETE FROM sent")
             }

@@ -245,7 +245,7 @@ extension Store {
             sql: """
                 UPDATE routes SET until_revision = ?
                 WHERE table_number = ? AND until_revision IS NULL AND prefix IN (
-                    SELECT prefix FROM stage.changes WHERE plan = ? AND (body IS NULL OR created_at IS NOT NULL))
+                    SELECT prefix FROM stage.changes WHERE plan = ? AND is_there)
                 """, arguments: [revision.number, table, index])
         guard db.changesCount == plan.counts.replaced + plan.counts.deleted else {
             throw MalformedRow(what: "the routes of \(plan.id) are not those that a bulk was made against")

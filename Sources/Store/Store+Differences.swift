@@ -14,9 +14,10 @@ extension Store {
     ///   - limit: How many differences a page holds at most.
     ///   - limitBytes: The page ends with the object that makes its bodies that long.
     ///   - scanLimit: How many rows are looked at for one page at most: it may hold less than `limit`, even nothing.
+    ///   - hasRoutes: False: routes are passed over.
     package func differences(
         from: Revision, to: Revision, after position: DifferencePosition? = nil, limit: Int,
-        limitBytes: Int = .max, scanLimit: Int = .max
+        limitBytes: Int = .max, scanLimit: Int = .max, hasRoutes: Bool = true
     ) throws(StoreError) -> DifferencePage {
         try reading { db in
             let (low, high) = (min(from, to), max(from, to))
@@ -24,7 +25,7 @@ extension Store {
             var walk = DifferenceWalk(
                 low: low, high: high, at: position ?? DifferencePosition(.endedObjects, behind: low),
                 room: (limit, limitBytes, scanLimit))
-            try walk.run(db)
+            try walk.run(db, hasRoutes: hasRoutes)
             let items = from > to ? walk.items.map(\.reversed) : walk.items
             return DifferencePage(items: items, next: walk.next)
         }
@@ -46,8 +47,9 @@ private struct DifferenceWalk {
         (self.low, self.high, at, self.room) = (low, high, position, room)
     }
 
-    mutating func run(_ db: Database) throws {
-        for stage in DifferencePosition.Stage.allCases where stage.rawValue >= at.stage.rawValue {
+    mutating func run(_ db: Database, hasRoutes: Bool) throws {
+        for stage in DifferencePosition.Stage.allCases
+        where stage.rawValue >= at.stage.rawValue && (hasRoutes || stage.objects == .objects) {
             if stage != at.stage { at = DifferencePosition(stage, behind: stage.walksTables ? Revision(0) : low) }
             guard try stage.walksTables ? walkTables(stage, db) : walkRevisions(stage, db) else {
                 next = at

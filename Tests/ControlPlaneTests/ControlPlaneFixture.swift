@@ -63,17 +63,21 @@ final class ControlPlaneFixture: Sendable {
     let log: OrderedChangeLog
     let plane: ControlPlane
 
-    /// - Parameter bulksInPlace: bulks that change more routes are written beside the live ones.
+    /// - Parameters:
+    ///   - bulksInPlace: bulks that change more routes are written beside the live ones.
+    ///   - restoresInPlace: restores of more differences are bulks.
     init(
         folder: TemporaryFolder? = nil, clock: StandingClock = StandingClock(), starts: Bool = true,
-        bulksInPlace: Int = RouteStage.inPlaceLimitCount
+        bulksInPlace: Int = RouteStage.inPlaceLimitCount,
+        restoresInPlace: Int = ControlPlane.restoreInPlaceLimitCount
     ) throws {
         let folder = try folder ?? TemporaryFolder()
         (self.folder, self.clock) = (folder, clock)
         store = try Store(path: folder.file(), node: "n1", at: clock.wallTime)
         log = OrderedChangeLog(store: store)
         plane = try ControlPlane(
-            store: store, changeLog: log, clock: clock, bulkInPlaceLimitCount: bulksInPlace)
+            store: store, changeLog: log, clock: clock, bulkInPlaceLimitCount: bulksInPlace,
+            restoreInPlaceLimitCount: restoresInPlace)
         if starts { plane.start() }
     }
 

@@ -52,6 +52,10 @@ extension IntegrationTests {
                     #expect(lookup["routing_list"].string == "all")
                     try second.restart()
                     #expect(try export(second, to: "again").lines.dropFirst() == lines.dropFirst())
+                    // And back to where it was, which is the way of a bulk too.
+                    let back = try Curl.ask("http://\(second.api)/v1/revisions/2/restore", ["-X", "POST"], seconds: 60)
+                    #expect(try back.document["counts"]["routes"]["deleted"].integer == 130_000, "\(back.body)")
+                    #expect(try export(second, to: "back").lines.count == 6)
                     second.process.stop()
                     let check = try ChildProcess.run(
                         TandemProcess.binary(), ["check", "--database", second.folder.path + "/test.db"], seconds: 60)
