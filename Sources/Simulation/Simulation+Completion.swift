@@ -99,10 +99,13 @@ extension Simulation {
             guard let slot = slots[number] else { continue }
             let word = table.status(of: slot)
             guard word.status == .outOfService else { continue }
-            // One that a trial call puts back waits for a call that gets to it.
+            // One that a trial call puts back waits for a call that gets to it. One from before, while our own network
+            // was suspected for example, may have shown nothing.
             let isWaiting =
                 site.gateway.recovery == .trial && word.isUsable(at: now)
-                && site.calledAt.map { called in word.timeValue.map { called < $0 } ?? true } ?? true
+                && site.calledAt.map { called in
+                    called < fleet.healedAt || word.timeValue.map { called < $0 } ?? true
+                } ?? true
             guard !isWaiting else { continue }
             let text = "gateway \(number), \(site.gateway.recovery), is still out: \(word.cause?.name ?? "no cause")"
             report.violations.append(Violation(.healed, call: nil, now, text))
