@@ -36,7 +36,8 @@ struct RequestTarget: Sendable {
         var segments: [String] = []
         for part in parts {
             guard let segment = Percent.decoded(part) else {
-                throw HTTPProblem(.malformed, "the path is not UTF-8 in percent-encoding (RFC 3986 section 2.1)")
+                throw HTTPProblem(
+                    .malformed, "the path is not UTF-8 in percent-encoding (RFC 3986 section 2.1), or holds a NUL")
             }
             segments.append(segment)
         }
@@ -55,7 +56,8 @@ struct RequestTarget: Sendable {
             guard let name = Percent.decoded(sides[0]), let value = Percent.decoded(sides.count < 2 ? "" : sides[1])
             else {
                 throw HTTPProblem(
-                    .malformed, "the query parameter \(sides[0].debugDescription) is not UTF-8 in percent-encoding")
+                    .malformed,
+                    "the query parameter \(sides[0].debugDescription) is not UTF-8 in percent-encoding, or holds a NUL")
             }
             guard !parameters.contains(where: { $0.name == name }) else {
                 throw HTTPProblem(.malformed, "the query parameter \(name.debugDescription) is given twice")

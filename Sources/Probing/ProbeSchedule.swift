@@ -41,6 +41,9 @@ package struct ProbeSchedule: Sendable {
     private static let scanPause = Duration.milliseconds(20)
     /// How often it is seen whether there is a new snapshot.
     private static let lookPause = Duration.seconds(1)
+    /// Questions leave at multiples of this, some at once where there are many: to wake for each one costs more than to
+    /// ask it.
+    private static let beat = Duration.milliseconds(20)
     /// How long to wait when too many questions are unanswered.
     private static let crowdedPause = Duration.milliseconds(50)
 
@@ -81,7 +84,8 @@ package struct ProbeSchedule: Sendable {
 
     private func wake(_ now: Instant) -> Instant {
         let look = now + (scanBehind == nil ? Self.lookPause : Self.scanPause)
-        return max(now, min(queue.first?.at ?? look, look))
+        guard let due = queue.first?.at else { return look }
+        return max(now, min(Self.beat(notBefore: due), look))
     }
 
     /// The gateway of a due entry, if it is to be asked; its next turn is noted.
@@ -140,6 +144,11 @@ package struct ProbeSchedule: Sendable {
     }
 
     private static func interval(_ seconds: UInt32) -> Duration { .seconds(Int64(min(max(1, seconds), 86_400))) }
+
+    private static func beat(notBefore instant: Instant) -> Instant {
+        let past = instant.nanoseconds % beat.nanoseconds
+        return past <= 0 ? instant : instant + .nanoseconds(beat.nanoseconds - past)
+    }
 
     /// The first of a gateway's turns that is not before an instant.
     private static func turn(of index: UInt16, _ interval: Duration, notBefore instant: Instant) -> Instant {

@@ -116,7 +116,8 @@ struct RecordWatch {
         }
     }
 
-    /// The process has died, and one begins anew with what is recorded. What was not recorded has never been.
+    /// The process has died, and one begins anew with what is recorded. What was not recorded has never been; the
+    /// record stays what the next one begins with, as long as nothing changes.
     mutating func restart(_ table: GatewayInformationTable, _ clock: SimulatedClock, _ now: Instant) {
         for number in histories.indices {
             let word = table.status(of: histories[number].slot)
@@ -130,7 +131,6 @@ struct RecordWatch {
             histories[number].words = [word]
             histories[number].times.removeAll()
             (histories[number].recordedCount, histories[number].hasGaps) = (0, false)
-            (histories[number].recordedWord, histories[number].recordedAt) = (word, now)
             histories[number].lastRecorded = word.status
         }
     }

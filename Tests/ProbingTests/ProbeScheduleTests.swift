@@ -62,6 +62,7 @@ import Time
         #expect(inFiftieth.count == 15_000)
         #expect((inFiftieth.values.max() ?? 0) <= 12)
         #expect(wakeCount <= 101_000, "a wake a question")
+        #expect(Set(asked.map(\.at)).count <= 15_000, "those of 20 ms at once")
     }
 
     @Test func `few gateways cost few wakes, and several intervals go side by side`() throws {
