@@ -207,7 +207,7 @@ struct Candidate {
             guard let old else { throw .notFound(path) }
             guard case .object = value else { throw .notAnObject }
             return try set(
-                path, old.body.merged(with: value), over: old, as: revision, at: time, pointer: pointer)
+                path, old.body.toCheck(after: value), over: old, as: revision, at: time, pointer: pointer)
         case .delete(let path, let precondition):
             try precondition.check(old, settings.gatewayDefaults)
             guard old != nil else { throw .notFound(path) }

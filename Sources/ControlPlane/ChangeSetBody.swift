@@ -59,7 +59,7 @@ extension Schema {
     fileprivate static let restore = Schema(options)
 
     private static let options = [
-        Field("comment", .text(limitCharacters: 1024)),
+        Field("comment", .phrase(limitCharacters: 1024)),
         Field("if_revision", .integer(0...Int64.max)),
         Field("dry_run", .flag),
         Field("confirm_within_s", .integer(1...86_400)),

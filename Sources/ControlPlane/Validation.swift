@@ -237,4 +237,12 @@ extension JSONValue {
         }
         return .object(members)
     }
+
+    /// The object after a merge patch, as it is to be checked: what the patch takes out is null in it, so that a field
+    /// that nobody knows is refused also where it is only taken out.
+    func toCheck(after patch: JSONValue) -> JSONValue {
+        guard case .object(let changes) = patch, case .object(var members) = merged(with: patch) else { return patch }
+        for (name, change) in changes where change == .null { members[name] = .null }
+        return .object(members)
+    }
 }

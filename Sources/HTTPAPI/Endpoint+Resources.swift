@@ -132,10 +132,12 @@ extension HTTPRequest {
     /// `label`: name and value with a colon between.
     fileprivate func label() throws(HTTPProblem) -> ObjectLabel? {
         guard let text = self["label"] else { return nil }
-        guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else {
+        // A colon may have a mark behind it that makes one character of both.
+        let scalars = text.unicodeScalars
+        guard let colon = scalars.firstIndex(of: ":"), colon != scalars.startIndex else {
             throw HTTPProblem.parameter("label", text, "a name and a value with a colon between: site:lon")
         }
-        return ObjectLabel(name: String(text[..<colon]), value: String(text[text.index(after: colon)...]))
+        return ObjectLabel(name: String(scalars[..<colon]), value: String(scalars[scalars.index(after: colon)...]))
     }
 
     /// The body as a JSON object; an empty one when there is no body.

@@ -77,6 +77,10 @@ struct WordTests {
             body: #"{"report_token":"s3cret","record_route":false}"#)
         #expect(patched.status == 200 && !patched.body.contains("s3cret"), "\(patched.body)")
         #expect(try api.request("PATCH", "/v1/settings", headers: ["If-Match": tag], body: "{}").status == 412)
+        let unknown = try api.request("PATCH", "/v1/settings", body: #"{"colour":null}"#)
+        #expect(unknown.status == 422 && unknown.body.contains("unknown field"), "also where it is taken out only")
+        let told = try api.request("POST", "/v1/revisions/1/restore", body: #"{"comment":"a\u0005b","dry_run":true}"#)
+        #expect(told.status == 422 && told.body.contains("a control character"))
         #expect(try api.request("PUT", "/v1/settings", body: "{}")["Allow"] == "GET, HEAD, PATCH, OPTIONS")
         let gateway = #"{"uri":"sip:192.0.2.1","labels":{"site":"lon"}}"#
         #expect(try api.request("PUT", "/v1/gateways/a", body: gateway).status == 201)
@@ -84,5 +88,7 @@ struct WordTests {
         #expect(found.body.contains("\"id\":\"a\""))
         #expect(try !api.request("GET", "/v1/gateways?label=site:par").body.contains("\"id\":\"a\""))
         #expect(try api.request("GET", "/v1/gateways?label=site").text("type") == "/problems/malformed")
+        let marked = try api.request("GET", "/v1/gateways?label=site:%F0%9F%8F%BB")  // a mark that joins the colon
+        #expect(marked.status == 200 && !marked.body.contains("\"id\":\"a\""))
     }
 }
