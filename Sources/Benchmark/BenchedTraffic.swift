@@ -91,20 +91,9 @@ private final class Caller: Sendable {
     private static let timeoutSeconds = 4
 
     init?(port: UInt16) {
-        self.port = port
-        descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-        var address = sockaddr_in.loopback(port)
-        let isConnected = withUnsafePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard isConnected else {
-            close(descriptor)
-            return nil
-        }
-        var timeout = timeval(tv_sec: Self.timeoutSeconds, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        guard let connected = LoopbackSocket.connected(SOCK_DGRAM, port: port, timeoutSeconds: Self.timeoutSeconds)
+        else { return nil }
+        (descriptor, self.port) = (connected, port)
     }
 
     deinit { close(descriptor) }

@@ -19,19 +19,9 @@ final class ServerConnection {
     }
 
     init(port: UInt16) throws(BenchmarkFailure) {
-        descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in.loopback(port)
-        let isConnected = withUnsafePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard isConnected else {
-            close(descriptor)
-            throw BenchmarkFailure(detail: "no connection to 127.0.0.1:\(port)")
-        }
-        var timeout = timeval(tv_sec: Self.timeoutSeconds, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        guard let connected = LoopbackSocket.connected(SOCK_STREAM, port: port, timeoutSeconds: Self.timeoutSeconds)
+        else { throw BenchmarkFailure(detail: "no connection to 127.0.0.1:\(port)") }
+        descriptor = connected
     }
 
     deinit { close(descriptor) }
@@ -159,16 +149,5 @@ final class ServerConnection {
         let count = recv(descriptor, &piece, piece.count, 0)
         guard count > 0 else { throw BenchmarkFailure(detail: "the server has ended the connection") }
         received += piece[..<count]
-    }
-}
-
-extension sockaddr_in {
-    /// A port of the loopback address.
-    static func loopback(_ port: UInt16) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        return address
     }
 }

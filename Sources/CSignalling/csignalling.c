@@ -433,22 +433,32 @@ static void *run_thread(void *argument) {
     return NULL;
 }
 
-csig_thread *csig_thread_start(const char *name, void (*body)(void *), void *context) {
+int csig_thread_start(const char *name, bool is_real_time, void (*body)(void *), void *context, csig_thread **started) {
     csig_thread *thread = malloc(sizeof *thread);
-    if (thread == NULL) return NULL;
+    if (thread == NULL) return -ENOMEM;
     thread->body = body;
     thread->context = context;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    if (is_real_time) {
+        struct sched_param parameter = {.sched_priority = sched_get_priority_min(SCHED_RR)};
+        pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
+        pthread_attr_setschedpolicy(&attributes, SCHED_RR);
+        pthread_attr_setschedparam(&attributes, &parameter);
+    }
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int result = pthread_create(&thread->thread, NULL, run_thread, thread);
+    int result = pthread_create(&thread->thread, &attributes, run_thread, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
     if (result != 0) {
         free(thread);
-        return NULL;
+        return -result;
     }
     pthread_setname_np(thread->thread, name);
-    return thread;
+    *started = thread;
+    return 0;
 }
 
 void csig_thread_join(csig_thread *thread) {

@@ -28,6 +28,7 @@ package final class DataPlane: Sendable {
     }
 
     private let workers: [Worker]
+    private let isRealTime: Bool
     private let observer: Observer
     private let onFault: @Sendable (String) -> Void
     private let phase = Mutex(Phase.bound)
@@ -82,6 +83,7 @@ package final class DataPlane: Sendable {
                     directory: directory))
         }
         (self.listeners, self.workers, self.onFault) = (listeners, workers, onFault)
+        isRealTime = settings.isRealTime
         observer = try Observer(onTransitions, onCalls, onSightings)
     }
 
@@ -100,20 +102,19 @@ package final class DataPlane: Sendable {
         try phase.withLock { phase throws(SocketError) in
             guard case .bound = phase else { return }
             let (workers, observer, onFault) = (workers, observer, onFault)
-            guard let watching = SignallingThread(name: "observer", { observer.run(workers) }) else {
-                throw SocketError(nil, reason: "no room for another thread")
-            }
+            let watching = try SignallingThread(name: "observer") { observer.run(workers) }
             var threads: [SignallingThread] = []
-            for worker in workers {
-                let thread = SignallingThread(name: "worker-\(worker.settings.worker)") {
-                    worker.run(neighbours: workers, observer: observer, onFault: onFault)
+            do throws(SocketError) {
+                for worker in workers {
+                    threads.append(
+                        try SignallingThread(name: "worker-\(worker.settings.worker)", isRealTime: isRealTime) {
+                            worker.run(neighbours: workers, observer: observer, onFault: onFault)
+                        })
                 }
-                guard let thread else {
-                    Self.end(workers, threads, observer, watching)
-                    phase = .stopped
-                    throw SocketError(nil, reason: "no room for another thread")
-                }
-                threads.append(thread)
+            } catch {
+                Self.end(workers, threads, observer, watching)
+                phase = .stopped
+                throw error
             }
             phase = .running(workers: threads, observer: watching)
         }

@@ -33,6 +33,8 @@ package struct DataPlaneSettings: Sendable {
     package var listeners: [Listener]
     /// 1...`workerLimitCount`; nil: one for each processor that the process may run on.
     package var workerCount: Int?
+    /// Whether workers run before every thread that is not real-time, ours and others' (SCHED_RR).
+    package var isRealTime = false
     /// Keys the marks in our Record-Route; kept over restarts.
     package var routeSecret: KeyedHash.Key
     /// What `Server` and `User-Agent` say.

@@ -2,7 +2,8 @@
 enum EnvironmentSettings {
     private static let flags =
         [
-            "database", "api", "proxy", "redirect", "advertise", "workers", "log-level", "log-format",
+            "database", "api", "proxy", "redirect", "advertise", "workers", "worker-priority", "log-level",
+            "log-format",
             "admin-token-file", "api-certificate", "api-key", "api-name", "good-copy-s",
         ] + APILimits.flags
     /// The flags of the other commands that have any to do with a server.

@@ -44,6 +44,12 @@ struct ServeCommand: ParsableCommand {
     var workers: Int?
     @Option(
         help: ArgumentHelp(
+            "real-time: calls come before all else on a processor, reads of the API too. It needs CAP_SYS_NICE or a "
+                + "limit RLIMIT_RTPRIO of 1 or more. Workers that never rest leave the API what the kernel keeps back "
+                + "from real-time threads, 5 % usually.", valueName: "priority"))
+    var workerPriority = WorkerPriority.normal
+    @Option(
+        help: ArgumentHelp(
             "A file that holds the admin's token and that only its owner can read: requests then need a token. Without "
                 + "it the API listens on loopback addresses only, and needs none.", valueName: "file"))
     var adminTokenFile: String?
@@ -107,8 +113,8 @@ struct ServeCommand: ParsableCommand {
             databasePath: database, api: http,
             proxies: proxy.isEmpty ? [.standardProxy] : proxy,
             redirects: redirect.isEmpty ? [.standardRedirect] : redirect,
-            advertise: advertise?.address, workerCount: workers, adminTokenFile: adminTokenFile,
-            certificateFiles: certificateFiles,
+            advertise: advertise?.address, workerCount: workers,
+            workerPriority: workerPriority, adminTokenFile: adminTokenFile, certificateFiles: certificateFiles,
             goodCopyInterval: goodCopyS == 0 ? nil : .seconds(goodCopyS))
         try Server.run(settings)
     }
@@ -130,6 +136,9 @@ struct ServeCommand: ParsableCommand {
         return level
     }
 }
+
+/// Who comes first on a processor that a worker shares with other threads.
+enum WorkerPriority: String, ExpressibleByArgument, CaseIterable { case normal, realTime = "real-time" }
 
 /// How a line of the log looks.
 enum LogFormat: String, ExpressibleByArgument, CaseIterable { case text, json }

@@ -21,6 +21,7 @@ struct ServerSettings: Sendable {
     let redirects: [SIPAddress]
     let advertise: IPAddress?
     let workerCount: Int?
+    let workerPriority: WorkerPriority
     let adminTokenFile: String?
     let certificateFiles: CertificateFiles?
     /// How soon the good copy is renewed at the earliest; nil: none is kept.
@@ -87,6 +88,7 @@ final class Server: Sendable {
                     + settings.redirects.map { settings.listener(.redirect, $0) },
                 routeSecret: try Self.routeSecret(of: store), serverName: "Tandem/\(Tandem.version)")
             signalling.workerCount = settings.workerCount
+            signalling.isRealTime = settings.workerPriority == .realTime
             dataPlane = try DataPlane(
                 settings: signalling, cell: controlPlane.snapshots, table: controlPlane.table,
                 onTransitions: { [controlPlane, clock] in

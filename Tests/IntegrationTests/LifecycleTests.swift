@@ -74,6 +74,7 @@ extension IntegrationTests {
             (["serve", "--no-such-flag"], "--no-such-flag"),
             (["serve", "--workers", "many"], "--workers"),
             (["serve", "--workers", "-1"], "--workers"),
+            (["serve", "--worker-priority", "high"], "--worker-priority"),
             (["serve", "--api", "nonsense"], "--api"),
             (["serve", "--api", "0.0.0.0:0"], "--admin-token-file"),
             (["serve", "--proxy", "sctp:127.0.0.1:0"], "udp: or tcp: before them"),
@@ -106,6 +107,49 @@ extension IntegrationTests {
             #expect(help.ending == .exit(0))
             for flag in ["--database", "--api", "--proxy", "--redirect", "--workers", "--log-format", "--log-level"] {
                 #expect(help.output.contains(flag))
+            }
+        }
+
+        @Test(.enabled(if: try mayBeRealTime(under: [])))
+        func `workers of real-time priority are scheduled so, and no other thread is`() throws {
+            try TandemProcess.serving(["--worker-priority", "real-time"]) { tandem in
+                let policies = try Self.policies(of: tandem.process.pid)
+                #expect(policies.contains { $0.name == "worker-0" } && policies.contains { $0.name == "worker-1" })
+                #expect(policies.allSatisfy { ($0.policy == SCHED_RR) == $0.name.hasPrefix("worker-") }, "\(policies)")
+            }
+        }
+
+        @Test(.enabled(if: try !mayBeRealTime(under: unprivileged)))
+        func `who may not have real-time priority is told what is missing`() throws {
+            try withTemporaryFolder { folder in
+                let arguments = TandemProcess.arguments(database: "test.db", logFormat: "text")
+                let process = try ChildProcess(
+                    "/usr/bin/env",
+                    Self.unprivileged + [try TandemProcess.binary()] + arguments + ["--worker-priority", "real-time"],
+                    in: folder, output: "refused")
+                defer { process.stop() }
+                #expect(try process.waitForEnd(seconds: 20) == .exit(2))
+                let lines = process.output.split(separator: "\n")
+                #expect(lines.last?.contains("CAP_SYS_NICE") == true, "\(lines)")
+            }
+        }
+
+        /// What takes the privilege from the program that follows.
+        private static let unprivileged =
+            ["prlimit", "--rtprio=0:0"] + (getuid() == 0 ? ["setpriv", "--bounding-set", "-sys_nice"] : [])
+
+        private static func mayBeRealTime(under wrapper: [String]) throws -> Bool {
+            try ChildProcess.run("/usr/bin/env", wrapper + ["chrt", "-r", "1", "true"]).ending == .exit(0)
+        }
+
+        /// The threads of a process, by proc(5): the policy is the 41st field of `stat`.
+        private static func policies(of process: pid_t) throws -> [(name: String, policy: Int32)] {
+            let tasks = "/proc/\(process)/task"
+            return try FileManager.default.contentsOfDirectory(atPath: tasks).map { task in
+                let line = try String(contentsOfFile: "\(tasks)/\(task)/stat", encoding: .utf8)
+                let name = line.split(separator: "(", maxSplits: 1)[1].split(separator: ")")[0]
+                let fields = line.split(separator: ")").last?.split(separator: " ") ?? []
+                return (String(name), try #require(Int32(fields[38])))
             }
         }
 

@@ -23,14 +23,13 @@ import Time
         let mailbox = Mailbox(capacity: 16)
         let letterCount = 5000
         let senders = try (0..<2).map { sender in
-            try #require(
-                SignallingThread(name: "sender-\(sender)") {
-                    for number in 0..<letterCount {
-                        let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: number % 700)
-                        let address = Self.address(UInt16(number + 1))
-                        while !mailbox.put(.datagram, address, ListenerNumber(UInt8(sender)), bytes.span) {}
-                    }
-                })
+            try SignallingThread(name: "sender-\(sender)") {
+                for number in 0..<letterCount {
+                    let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: number % 700)
+                    let address = Self.address(UInt16(number + 1))
+                    while !mailbox.put(.datagram, address, ListenerNumber(UInt8(sender)), bytes.span) {}
+                }
+            }
         }
         var next = [0, 0]
         var broken = 0
@@ -86,12 +85,11 @@ import Time
     {
         let ring = TransitionRing(capacity: 64)
         let refused = Atomic(0)
-        let worker = try #require(
-            SignallingThread(name: "worker") {
-                for number in 0..<UInt16(20_000) {
-                    while !ring.put(Self.transition(number)) { refused.wrappingAdd(1, ordering: .relaxed) }
-                }
-            })
+        let worker = try SignallingThread(name: "worker") {
+            for number in 0..<UInt16(20_000) {
+                while !ring.put(Self.transition(number)) { refused.wrappingAdd(1, ordering: .relaxed) }
+            }
+        }
         var list: [StatusTransition] = []
         while list.count < 20_000 { ring.takeAll(into: &list) }
         worker.join()

@@ -75,20 +75,19 @@ import Testing
         let wrongCount = Atomic(0)
         let doneCount = Atomic(0)
         let workers = try (UInt8(0)..<3).map { worker in
-            try #require(
-                SignallingThread(name: "worker-\(worker)") {
-                    for round in 0..<4000 {
-                        // Peers of this worker alone, and one that all share.
-                        let (own, shared) = (Self.key(Int(worker) * 100 + round % 16), Self.key(1000))
-                        directory.enter(own, of: worker)
-                        directory.enter(shared, of: worker)
-                        if directory.owner(of: own) != worker { wrongCount.add(1, ordering: .relaxed) }
-                        directory.leave(own, of: worker)
-                        if directory.owner(of: own) != nil { wrongCount.add(1, ordering: .relaxed) }
-                        directory.leave(shared, of: worker)
-                    }
-                    doneCount.add(1, ordering: .releasing)
-                })
+            try SignallingThread(name: "worker-\(worker)") {
+                for round in 0..<4000 {
+                    // Peers of this worker alone, and one that all share.
+                    let (own, shared) = (Self.key(Int(worker) * 100 + round % 16), Self.key(1000))
+                    directory.enter(own, of: worker)
+                    directory.enter(shared, of: worker)
+                    if directory.owner(of: own) != worker { wrongCount.add(1, ordering: .relaxed) }
+                    directory.leave(own, of: worker)
+                    if directory.owner(of: own) != nil { wrongCount.add(1, ordering: .relaxed) }
+                    directory.leave(shared, of: worker)
+                }
+                doneCount.add(1, ordering: .releasing)
+            }
         }
         repeat {
             for number in 0..<16 {

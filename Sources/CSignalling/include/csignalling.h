@@ -126,7 +126,8 @@ void csig_eventfd_wait(int eventfd);
 
 typedef struct csig_thread csig_thread;
 /// Starts a thread with a name of up to 15 bytes; all signals are blocked in it, for the process's main thread has
-/// them. NULL when there is no room for one.
-csig_thread *csig_thread_start(const char *name, void (*body)(void *), void *context);
+/// them. With `is_real_time` it is scheduled as SCHED_RR at the least priority of that. 0, or a negative errno: -EPERM
+/// when the process may not have such threads.
+int csig_thread_start(const char *name, bool is_real_time, void (*body)(void *), void *context, csig_thread **started);
 /// Waits until the thread's body has returned, and frees what is left of it.
 void csig_thread_join(csig_thread *thread);
