@@ -52,6 +52,7 @@ let package = Package(
             name: "SignallingCore",
             dependencies: [
                 "SIPMessage", "SIPTransaction", "Routing", "Redirect", "Proxy", "Probing", "Time", "Addressing",
+                "CMemory",
             ],
             swiftSettings: ours),
 
@@ -61,7 +62,7 @@ let package = Package(
             name: "SignallingIO",
             dependencies: [
                 "SignallingCore", "SIPMessage", "SIPTransaction", "Probing", "Routing", "Time", "Addressing",
-                "CSignalling",
+                "CSignalling", "CMemory",
             ], swiftSettings: ours),
 
         // Requests to other hosts: webhooks, status reports. Needs libcurl 7.87 or later.
@@ -162,7 +163,7 @@ let package = Package(
             name: "SignallingCoreTests",
             dependencies: [
                 "SignallingCore", "Simulation", "SIPMessage", "Probing", "SIPTransaction", "Routing", "Time",
-                "Addressing",
+                "Addressing", "Fixtures",
             ], swiftSettings: ours),
         .testTarget(
             name: "BenchmarkTests",

@@ -1,3 +1,4 @@
+internal import CMemory
 import SIPTransaction
 
 /// Finds the server transaction of a key: open addressing with linear probing, eight bytes a place, no hash beside the
@@ -70,6 +71,10 @@ struct ServerTransactionTable: ~Copyable {
         }
         return old == nil ? nil : oldSlot(of: key, where: isIt)
     }
+
+    /// Fetches where a key is looked for, so that a search that follows soon does not wait.
+    @inline(__always)
+    func prefetch(_ key: ServerTransactionKey) { cmem_prefetch(places + (Int(key.tableBits) & mask)) }
 
     @inline(never)
     private func oldSlot(of key: ServerTransactionKey, where isIt: (UInt32) -> Bool) -> UInt32? {

@@ -9,12 +9,12 @@ import Time
 // Requests: to the transaction that has them already, else to the role whose address they came to.
 extension SignallingCore {
     mutating func receiveRequest(
-        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
-        _ actions: inout SignallingActions
+        _ request: Message, _ datagram: Span<UInt8>, _ reading: Reading, _ arrival: Arrival,
+        _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
         switch request.method {
-        case .ack: receiveAcknowledgement(request, datagram, arrival, snapshot, &actions)
-        case .cancel: receiveCancel(request, datagram, arrival, snapshot, &actions)
+        case .ack: receiveAcknowledgement(request, datagram, reading.key, arrival, snapshot, &actions)
+        case .cancel: receiveCancel(request, datagram, reading.key, arrival, snapshot, &actions)
         default:
             if isFirst(arrival) {
                 if request.method == .invite {
@@ -23,14 +23,13 @@ extension SignallingCore {
                     counters.otherRequestsReceived &+= 1
                 }
             }
-            let key = serverKey(of: request, datagram, as: request.method, arrival)
-            if let server = server(of: key) {
+            if let server = server(of: reading.key) {
                 counters.retransmissionsReceived &+= 1
                 recordCopy(of: server, arrival.now)
                 drive(server, invite: .request, nonInvite: .request, arrival.now, &actions)
                 return
             }
-            receiveNew(request, datagram, key, arrival, snapshot, &actions)
+            receiveNew(request, datagram, reading, arrival, snapshot, &actions)
         }
     }
 
@@ -58,11 +57,10 @@ extension SignallingCore {
     }
 
     private mutating func receiveAcknowledgement(
-        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
-        _ actions: inout SignallingActions
+        _ request: Message, _ datagram: Span<UInt8>, _ key: ServerTransactionKey, _ arrival: Arrival,
+        _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
         if isFirst(arrival) { counters.acknowledgementsReceived &+= 1 }
-        let key = serverKey(of: request, datagram, as: .invite, arrival)
         // After a 2xx an ACK finds the INVITE only where its sender puts no new branch into it (RFC 2543); it goes on.
         if let server = server(of: key), !servers[server].isAccepted {
             guard acknowledges(request, datagram, server) else {
@@ -163,11 +161,10 @@ extension SignallingCore {
     /// (§9.2) and goes no further: we forward no request but ACK without a transaction, which is what §16.10 would
     /// have a CANCEL follow.
     private mutating func receiveCancel(
-        _ request: Message, _ datagram: Span<UInt8>, _ arrival: Arrival, _ snapshot: borrowing PinnedSnapshot,
-        _ actions: inout SignallingActions
+        _ request: Message, _ datagram: Span<UInt8>, _ key: ServerTransactionKey, _ arrival: Arrival,
+        _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
         if isFirst(arrival) { counters.cancelsReceived &+= 1 }
-        let key = serverKey(of: request, datagram, as: .invite, arrival)
         // §22.1: from the hop that sent the INVITE and nobody else, who would have to know its branch.
         guard let server = server(of: key), servers[server].destination.address == arrival.source.address else {
             if passOn(arrival, snapshot, &actions) { return }
@@ -175,7 +172,7 @@ extension SignallingCore {
                 // §9.2: a CANCEL of another request than INVITE is answered 200 and changes nothing.
                 var isOther = false
                 for method in Self.otherMethods where !isOther {
-                    let key = serverKey(of: request, datagram, as: method, arrival)
+                    let key = serverKey(of: request, datagram, as: method, on: arrival.listener)
                     isOther = server(of: key) != nil
                 }
                 answerStatelessly(isOther ? 200 : 481, to: request, datagram, arrival, &actions)
@@ -242,7 +239,7 @@ extension SignallingCore {
     }
 
     private mutating func receiveNew(
-        _ request: Message, _ datagram: Span<UInt8>, _ key: ServerTransactionKey, _ arrival: Arrival,
+        _ request: Message, _ datagram: Span<UInt8>, _ reading: Reading, _ arrival: Arrival,
         _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
         let role = settings.listeners[Int(arrival.listener.index)].role
@@ -270,8 +267,8 @@ extension SignallingCore {
             return
         }
         switch role {
-        case .redirect: redirect(request, datagram, key, arrival, snapshot, &actions)
-        case .proxy: proxy(request, datagram, key, arrival, routes, snapshot, &actions)
+        case .redirect: redirect(request, datagram, reading, arrival, snapshot, &actions)
+        case .proxy: proxy(request, datagram, reading.key, arrival, routes, snapshot, &actions)
         }
     }
 
@@ -284,11 +281,11 @@ extension SignallingCore {
     /// The redirect role (§8.3): whatever the method and whatever it requires, but not for a copy of a request that is
     /// here already (§8.2.2.2).
     private mutating func redirect(
-        _ request: Message, _ datagram: Span<UInt8>, _ key: ServerTransactionKey, _ arrival: Arrival,
+        _ request: Message, _ datagram: Span<UInt8>, _ reading: Reading, _ arrival: Arrival,
         _ snapshot: borrowing PinnedSnapshot, _ actions: inout SignallingActions
     ) {
-        let server = makeServer(request, datagram, key, arrival)
-        let tag = ownTag(request, datagram)
+        let server = makeServer(request, datagram, reading.key, arrival)
+        let tag = reading.ownTag
         if request.toTag == nil {
             let fingerprint = MergedRequests.fingerprint(request.method, tag)
             if let other = merged.server(of: fingerprint), servers.contains(other) {

@@ -9,9 +9,9 @@ import Time
 extension SignallingCore {
     /// What finds the server transaction of a request, among those of the role that it was sent to.
     func serverKey(
-        of request: Message, _ datagram: Span<UInt8>, as method: Method, _ arrival: Arrival
+        of request: Message, _ datagram: Span<UInt8>, as method: Method, on listener: ListenerNumber
     ) -> ServerTransactionKey {
-        let server: UInt8 = settings.listeners[Int(arrival.listener.index)].role == .proxy ? 0 : 1
+        let server: UInt8 = settings.listeners[Int(listener.index)].role == .proxy ? 0 : 1
         return ServerTransactionKey(
             of: request, in: datagram, as: method, server: server, key: settings.workerSecret)
     }

@@ -17,6 +17,7 @@ package import Time
 
 /// The signalling of one worker, sans I/O. Used by one thread.
 package struct SignallingCore: ~Copyable {
+    private let inPlace = InPlace()
     let settings: SignallingSettings
     let table: GatewayInformationTable
     let peers: PeerTable
@@ -58,8 +59,12 @@ package struct SignallingCore: ~Copyable {
 
     /// How long a request other than INVITE waits before it gets a 100.
     let tryingDelay: Duration
-    /// The message at hand.
-    let received = Fixed(Message())
+    /// The message at hand, and what was read of it first.
+    var received = Fixed(Message())
+    var reading = Reading()
+    /// The message that comes next, where that is known.
+    var upcoming = Fixed(Message())
+    var upcomingReading = Reading()
     /// The request of a response context, read again.
     let original = Fixed(Message())
     /// The response context whose request is the message at hand.
@@ -134,22 +139,31 @@ package struct SignallingCore: ~Copyable {
     /// - Parameter origin: the worker that the kernel gave the datagram to. An ACK or CANCEL that comes from another
     ///   port than its INVITE may land at a worker that knows nothing of it; it then goes round, from one worker to the
     ///   next, until one does or the origin is next. Nil: it goes to nobody else.
+    /// - Parameter isUpcoming: whether this is what the datagram before was `followedBy`.
+    /// - Parameter next: the datagram that is received next, by the same listener, read already; empty: not known.
     package mutating func receive(
         _ datagram: Span<UInt8>, from source: TransportAddress, on listener: ListenerNumber, origin: UInt8? = nil,
-        snapshot: borrowing PinnedSnapshot, now: Instant, into actions: inout SignallingActions
+        isUpcoming: Bool = false, followedBy next: Span<UInt8> = Span(), snapshot: borrowing PinnedSnapshot,
+        now: Instant, into actions: inout SignallingActions
     ) {
+        if isUpcoming {
+            swap(&received, &upcoming)
+            swap(&reading, &upcomingReading)
+        } else {
+            reading = read(datagram, on: listener, into: received.place)
+        }
+        if !next.isEmpty { upcomingReading = read(next, on: listener, into: upcoming.place) }
+        let reading = reading
         let message = received.place
         let arrival = Arrival(source: source, listener: listener, now: now, origin: origin)
         let transitionCount = actions.transitions.count
         pinned = snapshot.withSnapshot { .passUnretained($0) }
-        do {
-            try message.value.parse(datagram)
-        } catch {
-            refuseMalformed(message.value, datagram, arrival, error, snapshot, &actions)
+        if let fault = reading.fault {
+            refuseMalformed(message.value, datagram, arrival, fault, snapshot, &actions)
             return
         }
         if message.value.isRequest {
-            receiveRequest(message.value, datagram, arrival, snapshot, &actions)
+            receiveRequest(message.value, datagram, reading, arrival, snapshot, &actions)
         } else {
             receiveResponse(message.value, datagram, arrival, snapshot, &actions)
         }

@@ -1,3 +1,5 @@
+internal import CMemory
+
 /// Records at numbered places that are used again: a handle names a place and the generation of its tenant, so that
 /// what outlives a record (a timer, a response) finds nothing instead of its successor.
 ///
@@ -86,6 +88,13 @@ struct Slab<Record: BitwiseCopyable>: ~Copyable {
         let slot = UInt32(truncatingIfNeeded: index)
         let generation = place(slot).pointee.generation
         return generation & 1 == 1 ? Handle(slot: slot, generation: generation) : nil
+    }
+
+    /// Fetches what is at a place, so that whoever asks for it soon does not wait.
+    func prefetch(_ slot: UInt32) {
+        guard Int(slot) < count else { return }
+        let start = UnsafeRawPointer(place(slot))
+        for line in stride(from: 0, to: MemoryLayout<Place>.stride, by: 64) { cmem_prefetch(start + line) }
     }
 
     /// Who has the place, of which it is known that it is taken.

@@ -14,8 +14,6 @@ struct WorkerLoop: ~Copyable {
     private static let eventLimitCount = 64
     /// Bounds on what one turn works off beside the sockets, so that none of them starves.
     private static let letterLimitCount = 256
-    private static let timerLimitCount = 1024
-    private static let timerStepLimitCount = 4096
     private static let failureRoundLimitCount = 8
     /// What came of one stream's input waits for the others' no longer when it is so much.
     private static let heldLimitBytes = 65_536
@@ -37,9 +35,9 @@ struct WorkerLoop: ~Copyable {
     /// What stands for an address in a letter that has none.
     let noAddress = TransportAddress(.udp, IPAddress(ipv4: 0), port: 0)
     private let clock = SystemClock()
-    private var core: SignallingCore
+    var core: SignallingCore
     var actions = SignallingActions()
-    private var wheel: TimerWheel
+    var wheel: TimerWheel
     private var outbox: Outbox
     var streams: StreamTable
     var counters = SignallingIOCounters()
@@ -178,42 +176,54 @@ struct WorkerLoop: ~Copyable {
         return fullest
     }
 
-    private mutating func fireTimers(
-        _ snapshot: borrowing PinnedSnapshot, _ now: Instant
-    ) -> (count: Int, hasMore: Bool) {
-        var (fired, steps) = (0, Self.timerStepLimitCount)
-        while fired < Self.timerLimitCount, let token = wheel.takeDue(at: now, steps: &steps) {
-            core.fire(token, snapshot: snapshot, now: now, into: &actions)
-            fired += 1
-        }
-        return (fired, fired == Self.timerLimitCount || steps == 0)
-    }
-
     /// Gives the received batch to the core, one datagram after the other.
     private mutating func workOff(
         _ count: Int32, _ listener: ListenerNumber, _ snapshot: borrowing PinnedSnapshot, _ now: Instant
     ) {
         counters.datagramsReceived &+= UInt64(count)
-        var received = csig_received()
+        var (received, next) = (csig_received(), csig_received())
+        var (isUpcoming, isNextUsable) = (false, take(0, &next))
         for index in 0..<count {
-            csig_received_at(batch, index, &received)
+            let isUsable = isNextUsable
+            swap(&received, &next)
+            isNextUsable = index + 1 < count && take(index + 1, &next)
+            guard isUsable else {
+                isUpcoming = false
+                continue
+            }
             let source = received.source.udp
-            guard !received.is_truncated else {
-                counters.truncatedDropped &+= 1
-                continue
-            }
-            guard source.port > 0, !source.address.isUnspecified, let start = received.bytes else {
-                counters.unanswerableDropped &+= 1
-                continue
-            }
-            let datagram = Span(_unsafeStart: start, count: Int(received.length_bytes))
+            let datagram = Span(_unsafeElements: Self.bytes(of: received))
+            let following = Span(_unsafeElements: isNextUsable ? Self.bytes(of: next) : Self.bytes(of: csig_received()))
             let own = shared.settings.worker
             core.receive(
-                datagram, from: source, on: listener, origin: own, snapshot: snapshot, now: now, into: &actions)
+                datagram, from: source, on: listener, origin: own, isUpcoming: isUpcoming, followedBy: following,
+                snapshot: snapshot, now: now, into: &actions)
+            isUpcoming = !following.isEmpty
             guard let worker = actions.handOver else { continue }
             actions.handOver = nil
             pass(.datagram, source, listener, datagram, origin: own, to: worker)
         }
+    }
+
+    /// The datagram at that place of the batch; false: it can't be read or answered, and was counted.
+    private mutating func take(_ index: Int32, _ received: inout csig_received) -> Bool {
+        csig_received_at(batch, index, &received)
+        let source = received.source.udp
+        guard !received.is_truncated else {
+            counters.truncatedDropped &+= 1
+            return false
+        }
+        guard source.port > 0, !source.address.isUnspecified, received.bytes != nil else {
+            counters.unanswerableDropped &+= 1
+            return false
+        }
+        return true
+    }
+
+    /// What was received, for as long as the batch is not received into again.
+    private static func bytes(of received: csig_received) -> UnsafeBufferPointer<UInt8> {
+        guard let start = received.bytes else { return UnsafeBufferPointer(start: nil, count: 0) }
+        return UnsafeBufferPointer(start: start, count: Int(received.length_bytes))
     }
 
     /// Gives the messages of one connection's input to the core, one after the other.

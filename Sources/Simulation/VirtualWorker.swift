@@ -98,6 +98,23 @@ package final class VirtualWorker {
         return drainActions()
     }
 
+    /// Gives it datagrams that came together: each is read before the one ahead of it is acted on.
+    package func receive(
+        batch: [[UInt8]], from source: TransportAddress, on listener: ListenerNumber, snapshot: RoutingSnapshot,
+        now: Instant
+    ) -> Output {
+        for (index, bytes) in batch.enumerated() {
+            let next = index + 1 < batch.count ? batch[index + 1] : []
+            let isUpcoming = index > 0 && !bytes.isEmpty
+            PinnedSnapshot.lending(snapshot) {
+                core.receive(
+                    bytes.span, from: source, on: listener, isUpcoming: isUpcoming, followedBy: next.span,
+                    snapshot: $0, now: now, into: &actions)
+            }
+        }
+        return drainActions()
+    }
+
     /// Fires the timers that are due.
     package func fireDue(snapshot: RoutingSnapshot, now: Instant) -> Output {
         var output = Output()

@@ -193,6 +193,12 @@ struct Bench {
         take(worker.receive(bytes, from: source, on: listener, snapshot: snapshot, now: now))
     }
 
+    /// Gives the worker datagrams that came together.
+    mutating func receive(batch: [String], from source: TransportAddress, on listener: ListenerNumber) {
+        let batch = batch.map { Array($0.utf8) }
+        take(worker.receive(batch: batch, from: source, on: listener, snapshot: snapshot, now: now))
+    }
+
     /// Gives the worker a datagram that came to the worker `origin` first; returns the worker that is to have it next.
     mutating func pass(_ text: String, from source: TransportAddress, origin: UInt8) -> UInt8? {
         let output = worker.receive(

@@ -56,10 +56,10 @@ extension Checks {
             "Redirect": values.union(["SIPMessage", "Routing"]),
             "Proxy": values.union(["SIPMessage", "SIPTransaction", "Routing", "Redirect"]),
             "Probing": values.union(["SIPMessage", "SIPTransaction", "Routing"]),
-            "SignallingCore": values.union(cores),
+            "SignallingCore": values.union(cores).union(["CMemory"]),
             "CSignalling": [], "CMicrohttpd": [], "CCurl": [], "CInstruments": [], "CMemory": [],
             "HTTPClient": values.union(["CCurl"]),
-            "SignallingIO": values.union(cores).union(["SignallingCore", "CSignalling"]),
+            "SignallingIO": values.union(cores).union(["SignallingCore", "CSignalling", "CMemory"]),
             "Store": values.union(["Routing", "JSON", "GRDB", "GRDBSQLite", "Crypto"]),
             "NetworkManager": values.union(["Routing", "Store", "HTTPClient", "JSON", "Crypto"]),
             "ControlPlane": values.union([
