@@ -40,12 +40,25 @@ extension SignallingCore {
 
     /// Has fetched what a timer's record is, for it will fire soon.
     package func prefetchRecord(of token: TimerToken) {
-        if token.owner == .server { servers.prefetch(token.slot) }
+        switch token.owner {
+        case .server: servers.prefetch(token.slot)
+        case .client, .cancel: clients.prefetch(token.slot)
+        case .context: contexts.prefetch(token.slot)
+        case .probing, .liveCalls, nil: break
+        }
     }
 
-    /// Has fetched what finds the transaction of a timer, whose record was fetched before.
-    package func prefetchTransaction(of token: TimerToken) {
-        let handle = ServerRecord.Handle(slot: token.slot, generation: token.generation)
-        if token.owner == .server, servers.contains(handle) { transactions.prefetch(servers[handle].key) }
+    /// Has fetched what the end of a timer's record changes elsewhere; the record itself was fetched before.
+    package func prefetchBelongings(of token: TimerToken) {
+        switch token.owner {
+        case .server:
+            let handle = ServerRecord.Handle(slot: token.slot, generation: token.generation)
+            if servers.contains(handle) { transactions.prefetch(servers[handle].key) }
+        case .client:
+            let handle = ClientRecord.Handle(slot: token.slot, generation: token.generation)
+            guard clients.contains(handle), case .attempt(let context, _) = clients[handle].purpose else { return }
+            contexts.prefetch(context.slot)
+        case .cancel, .context, .probing, .liveCalls, nil: break
+        }
     }
 }

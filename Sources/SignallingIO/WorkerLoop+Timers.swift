@@ -9,7 +9,7 @@ extension WorkerLoop {
 
     /// Fires timers that are due, and says how many, and whether there may be more.
     ///
-    /// One that was taken fires some places later, so that its record has been fetched by then, and what finds it.
+    /// One that was taken fires some places later: its record has been fetched by then, and what its end changes.
     mutating func fireTimers(
         _ snapshot: borrowing PinnedSnapshot, _ now: Instant
     ) -> (count: Int, hasMore: Bool) {
@@ -27,7 +27,7 @@ extension WorkerLoop {
                 return (fired, fired == Self.timerLimitCount || steps == 0)
             }
             if fetched < taken, !isLeft || taken - fetched > due.count / 2 {
-                core.prefetchTransaction(of: due[fetched % due.count])
+                core.prefetchBelongings(of: due[fetched % due.count])
                 fetched += 1
             }
             if !isLeft || taken - fired == due.count {
