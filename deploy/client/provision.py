@@ -24,9 +24,9 @@ def check(answer, *wanted):
 for id, uri in [("lon1", "sip:192.0.2.10:5060"), ("lon2", "sip:192.0.2.11:5060")]:
     made = check(put_gateway.sync_detailed(id, client=client, body=models.Gateway(uri=uri)), 201)
     assert made.id == id and made.uri == uri and made.effective["hold_s"] == 60
-members = [models.GatewayGroupMembersItem(gateway=id) for id in ("lon1", "lon2")]
+members = [models.GroupMember(gateway=id) for id in ("lon1", "lon2")]
 check(put_gateway_group.sync_detailed("london", client=client, body=models.GatewayGroup(members=members)), 201)
-groups = [models.RoutingListGroupsItem(group="london")]
+groups = [models.ListEntry(group="london")]
 check(put_routing_list.sync_detailed("uk", client=client, body=models.RoutingList(groups=groups)), 201)
 check(put_route.sync_detailed("default", "44", client=client, body=models.Route(routing_list="uk")), 201)
 read = get_gateway.sync_detailed("lon1", client=client)
