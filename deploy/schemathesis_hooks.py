@@ -10,7 +10,7 @@ MEANT = re.compile("|".join([
     "without probes it would never come back", "only the policy", "only out-of-service", "belongs to a failure-response",
     "which final response it was", "would fail: it expects", "more than 15 single statuses", "in the past",
     "not a SIP URI", "not built", "no address of one gateway", "a gateway's URI", "a From has no", "the URI parameter",
-    "a URL ", "not a URL", "is a .* address", "not a network", "a call that fails has no gateway", "a stream; send Accept",
+    "a URL ", "not a URL", "is (an?|no|not a) .*address", "outside of the allowed networks", "not a network", "a call that fails has no gateway", "a stream; send Accept",
     "it is not confirmed", "Nothing waits", "Idempotency-Key was sent", "is not kept", "are kept; replay", "one is needed that", "not in the future", "of which revision", "it is past", "webhook_networks allows no", "neither a name nor an address",
 ]))
 
