@@ -126,7 +126,8 @@ extension ControlPlane {
         }
     }
 
-    /// How available a gateway was (`GET /v1/gateways/{id}/availability`).
+    /// How available a gateway was (`GET /v1/gateways/{id}/availability`). Of one that is deleted only the status
+    /// records tell: what is asked here belongs to a gateway, and goes and comes back with it.
     ///
     /// - Parameters:
     ///   - from: Nil: as far back as records are kept.
@@ -135,6 +136,7 @@ extension ControlPlane {
         ofGateway id: String, from: WallTime?, to: WallTime?
     ) throws(Refusal) -> Revised<JSONValue> {
         if let from, let to, to <= from { throw Refusal(.malformed, "to: a time after from is needed.") }
+        _ = try slot(of: id)
         let revision = state.position.revision
         let found = try reading { () throws(StoreError) in
             try store.availability(ofGateway: id, from: from, to: to, now: clock.wallTime)

@@ -25,10 +25,27 @@ struct WordTests {
         #expect(availability.status == 200 && availability.json["outages"] != nil, "\(availability.body)")
         #expect(try api.request("GET", "/v1/gateways/lon1/availability?from=x").status == 400)
         #expect(try api.request("PUT", "/v1/gateways/lon1/status", body: "{}").text("type") == "/problems/invalid")
-        #expect(try api.request("PUT", "/v1/gateways/none/status", body: "{}").status == 404)
         let list = try api.request("GET", "/v1/status?status=out-of-service&group=london")
         guard case .array(let rows)? = list.json["items"] else { throw RawClient.Failure(reason: list.body) }
         #expect(rows.map { $0["gateway"]?.text } == ["lon1"])
+    }
+
+    @Test func `of a gateway that is not there, or there no longer, nothing is told or taken but its records`() throws {
+        let api = try APIFixture()
+        _ = try api.provision()
+        _ = try api.request("PUT", "/v1/gateways/spare", body: #"{"uri":"sip:192.0.2.99"}"#)
+        _ = try api.request("PUT", "/v1/gateways/spare/status", body: #"{"status":"out-of-service"}"#)
+        #expect(try api.request("DELETE", "/v1/gateways/spare").status == 204)
+        for id in ["none", "spare"] {
+            for path in ["", "/status", "/availability"] {
+                #expect(try api.request("GET", "/v1/gateways/\(id)\(path)").status == 404, "\(id)\(path)")
+            }
+            #expect(try api.request("PUT", "/v1/gateways/\(id)/status", body: "{}").status == 404)
+            #expect(try api.request("POST", "/v1/gateways/\(id)/probe").status == 404)
+        }
+        let records = try api.request("GET", "/v1/status-records?gateway=spare")
+        guard case .array(let items)? = records.json["items"] else { throw RawClient.Failure(reason: records.body) }
+        #expect(items.count == 1)
     }
 
     @Test func `reports are taken, and the same Idempotency-Key takes them once`() throws {
