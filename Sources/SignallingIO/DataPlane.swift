@@ -79,8 +79,7 @@ package final class DataPlane: Sendable {
             workers.append(
                 try Worker(
                     settings: settings, cell: cell, table: table, peers: peers, sockets: sockets,
-                    streamLimits: streamLimits,
-                    directory: directory))
+                    streamLimits: streamLimits, directory: directory))
         }
         (self.listeners, self.workers, self.onFault) = (listeners, workers, onFault)
         isRealTime = settings.isRealTime

@@ -39,8 +39,7 @@ final class Worker: Sendable {
 
     init(
         settings: SignallingSettings, cell: SnapshotCell, table: GatewayInformationTable, peers: PeerTable,
-        sockets: [ListenerSocket],
-        streamLimits: StreamLimits, directory: StreamDirectory?
+        sockets: [ListenerSocket], streamLimits: StreamLimits, directory: StreamDirectory?
     ) throws(SocketError) {
         guard let reader = cell.makeReader() else {
             throw SocketError(nil, reason: "the routing snapshot has no place for another worker")

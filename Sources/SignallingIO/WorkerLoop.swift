@@ -193,7 +193,7 @@ struct WorkerLoop: ~Copyable {
             }
             let source = received.source.udp
             let datagram = Span(_unsafeElements: Self.bytes(of: received))
-            let following = Span(_unsafeElements: isNextUsable ? Self.bytes(of: next) : Self.bytes(of: csig_received()))
+            let following = isNextUsable ? Span(_unsafeElements: Self.bytes(of: next)) : Span()
             let own = shared.settings.worker
             core.receive(
                 datagram, from: source, on: listener, origin: own, isUpcoming: isUpcoming, followedBy: following,

@@ -8,7 +8,7 @@
 /// read at a random place of many megabytes otherwise waits for the page tables as long as for the memory. NULL when
 /// there is no memory.
 void *cmem_map(size_t size);
-/// Has the cache line of an address fetched, while other work goes on. Any address is allowed; nothing is read.
-static inline void cmem_prefetch(const void *address) { __builtin_prefetch(address); }
 /// Gives back what `cmem_map` gave.
 void cmem_unmap(void *address, size_t size);
+/// Has the cache line of an address fetched, while other work goes on. Any address is allowed; nothing is read.
+static inline void cmem_prefetch(const void *address) { __builtin_prefetch(address); }
