@@ -8,8 +8,9 @@ import Time
 struct BusyPeriod {
     /// So long without a pause is a burst.
     private static let burst = Duration.milliseconds(50)
-    /// So long may a datagram wait.
-    private static let delayLimit = Duration.milliseconds(50)
+    /// So long may a datagram wait: twice through, there and back, is still well below T1, and what piles up while the
+    /// machine itself stands still for some tens of ms is worked off without refusing anybody.
+    private static let delayLimit = Duration.milliseconds(100)
     /// By how much is judged how fast the worker is.
     private static let window = Duration.milliseconds(200)
 

@@ -5,7 +5,7 @@ import Time
 
 @Suite struct BusyPeriodTests {
     private let start = Instant(nanoseconds: 1_000_000_000)
-    private let limit: UInt32 = 16 << 20
+    private let limit: UInt32 = 32 << 20
 
     /// A turn of 64 datagrams with so many left at the socket, which is asked for.
     private func turn(_ period: inout BusyPeriod, at milliseconds: Int64, leaving count: UInt32, isLate: Bool = false) {
@@ -36,27 +36,38 @@ import Time
 
     @Test func `who is busy for ever and never late is not overloaded`() {
         var period = BusyPeriod()
-        for milliseconds in Int64(0)..<5000 {  // 64,000 a second: 3,199 wait for less than 50 ms
-            turn(&period, at: milliseconds, leaving: 3100)
+        for milliseconds in Int64(0)..<5000 {  // 64,000 a second: 6,399 wait for less than 100 ms
+            turn(&period, at: milliseconds, leaving: 6200)
             #expect(!period.isOverload)
         }
     }
 
-    @Test func `what would wait for 50 ms is overload, until less would`() {
+    @Test func `what would wait for 100 ms is overload, until less would`() {
         var period = BusyPeriod()
-        for milliseconds in Int64(0)..<50 { turn(&period, at: milliseconds, leaving: 3300) }
+        for milliseconds in Int64(0)..<50 { turn(&period, at: milliseconds, leaving: 6600) }
         #expect(!period.isOverload)
         for milliseconds in Int64(50)..<500 {
-            turn(&period, at: milliseconds, leaving: 3300)
+            turn(&period, at: milliseconds, leaving: 6600)
             #expect(period.isOverload)
         }
-        turn(&period, at: 500, leaving: 2000)
+        turn(&period, at: 500, leaving: 4000)
         #expect(!period.isOverload)
-        turn(&period, at: 501, leaving: 3300)
+        turn(&period, at: 501, leaving: 6600)
         #expect(period.isOverload)
         turn(&period, at: 502, leaving: 0)
-        turn(&period, at: 503, leaving: 3300)
+        turn(&period, at: 503, leaving: 6600)
         #expect(!period.isOverload)
+    }
+
+    @Test func `what came while the worker stood still for 90 ms is no overload`() {
+        var period = BusyPeriod()
+        var waiting: UInt32 = 90 * 45
+        for milliseconds in Int64(0)..<500 where waiting > 0 {  // 64 a ms are worked off, 45 come
+            turn(&period, at: milliseconds, leaving: waiting)
+            #expect(!period.isOverload)
+            waiting -= min(waiting, 64 - 45)
+        }
+        #expect(waiting == 0)
     }
 
     @Test func `who slows down is judged by how fast he is now`() {
@@ -91,8 +102,8 @@ import Time
 
     @Test func `a worker that stood still for years is judged all the same`() {
         var period = BusyPeriod()
-        turn(&period, at: 0, leaving: 3300)
-        turn(&period, at: 1 << 42, leaving: 3300)
+        turn(&period, at: 0, leaving: 6600)
+        turn(&period, at: 1 << 42, leaving: 6600)
         #expect(period.isOverload)
     }
 }
