@@ -173,9 +173,13 @@ final class Writer: Sendable {
         let desk = webhooks.take(at: clock.wallTime, revision: state.position.revision.number)
         for _ in 0...Self.staleLimitCount {
             var (candidate, answers) = evaluate(waiting)
+            let snapshot = candidate.entries.isEmpty ? nil : candidate.snapshot()
+            let foreseen = snapshot.map {
+                networkManager.foresee($0, mayMoveGroups: candidate.entries.mayMoveGroups)
+            }
             var batch = CommitBatch(
-                base: candidate.base, changes: candidate.entries, statusChanges: status, events: events + desk.events,
-                webhooks: desk.effects)
+                base: candidate.base, changes: candidate.entries, statusChanges: status + (foreseen?.changes ?? []),
+                events: events + (foreseen?.events ?? []) + desk.events, webhooks: desk.effects)
             batch.settlements = candidate.settlements
             batch.answers = zip(waiting, answers).compactMap { $1.isSuccess ? $0.change.answer : nil }
             if batch.isEmpty {
@@ -183,9 +187,11 @@ final class Writer: Sendable {
                 answer(waiting, answers)
                 return true
             }
-            let snapshot = candidate.entries.isEmpty ? nil : candidate.snapshot()
-            switch append(batch) {
+            let outcome = append(batch)
+            if let foreseen, !outcome.isAppended { networkManager.forget(foreseen) }
+            switch outcome {
             case .appended(let position):
+                if let foreseen { networkManager.confirm(foreseen) }
                 putInForce(candidate.state(at: position), snapshot, status)
                 webhooks.commit(desk)
                 countChanges(waiting, answers)
@@ -343,6 +349,22 @@ extension CommitBatch {
     fileprivate var isEmpty: Bool {
         changes.isEmpty && statusChanges.isEmpty && events.isEmpty && webhooks.isEmpty && answers.isEmpty
             && settlements.isEmpty
+    }
+}
+
+extension [ChangeEntry] {
+    /// Whether groups may have another status by them: not by routes and lists, which are most of what changes.
+    fileprivate var mayMoveGroups: Bool {
+        contains { entry in
+            entry.effects.contains { [.gateways, .gatewayGroups, .settings].contains($0.path.kind) }
+        }
+    }
+}
+
+extension AppendOutcome {
+    fileprivate var isAppended: Bool {
+        guard case .appended = self else { return false }
+        return true
     }
 }
 

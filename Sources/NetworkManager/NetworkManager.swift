@@ -9,8 +9,9 @@ package import Time
 // writer (`takePending`, then `noteCommitted` or `giveBack`); `GroupWatch` follows what that makes of the groups.
 // `sweep`, which the owner calls four times a second, puts gateways back whose time value is reached, and compares
 // the ledger with the table, which is right: a change whose transition never came is made up from it. It also asks
-// `NetworkWatch` whether the fault may be our own. After a commit the writer calls `announce`, which wakes the
-// subscribers; they read the events from the store themselves.
+// `NetworkWatch` whether the fault may be our own. What routing data does to groups and gateways the writer asks
+// before it commits them (`foresee`), so that it is told by the same commit. After a commit the writer calls
+// `announce`, which wakes the subscribers; they read the events from the store themselves.
 
 /// Receives every status change, hands it to the writer and wakes whoever waits for events.
 package final class NetworkManager: Sendable {
@@ -24,12 +25,22 @@ package final class NetworkManager: Sendable {
     private let wakeWriter = Mutex<(@Sendable () -> Void)?>(nil)
     private let tell = Mutex<(@Sendable (StatusChange) -> Void)?>(nil)
 
+    /// What routing data does to groups and gateways.
+    package struct Foresight {
+        /// Of gateways that begin afresh and were out-of-service.
+        package var changes: [StatusChange] = []
+        /// Of groups.
+        package var events: [EventDraft] = []
+    }
+
     private struct State {
         var ledger: StatusLedger
         var groups = GroupWatch()
         var network = NetworkWatch()
-        /// The routing data that ledger and groups follow.
+        /// The routing data that the groups follow; ahead of what is in force while it is being committed.
         var followed: Revision?
+        /// The routing data whose gateways the ledger holds.
+        var kept: Revision?
         var pending: [StatusChange] = []
         /// Events that are no status change of a gateway.
         var events: [EventDraft] = []
@@ -85,8 +96,10 @@ package final class NetworkManager: Sendable {
         let now = clock.now
         recover(now)
         collect { state, snapshot in
-            let isNew = state.followed != snapshot.revision
-            if isNew { state.ledger.keepOnly { snapshot.gateway(in: $0) != nil } }
+            if state.kept != snapshot.revision {
+                state.ledger.keepOnly { snapshot.gateway(in: $0) != nil }
+                state.kept = snapshot.revision
+            }
             for number in 0..<table.rowLimit {
                 let index = UInt16(truncatingIfNeeded: number)
                 let word = table.word(at: index)
@@ -95,7 +108,6 @@ package final class NetworkManager: Sendable {
                 else { continue }
                 state.ledger.reconcile(gateway, with: word, at: now, describe(snapshot), into: &state.pending)
             }
-            if isNew { followGroups(&state, snapshot) }
         }
         watchNetwork(now)
     }
@@ -195,7 +207,9 @@ package final class NetworkManager: Sendable {
     package func lastChange(of gateway: String) -> StatusChange? {
         state.withLock { state in
             // A changed URI begins afresh at once, not with the next sweep.
-            if let slot = state.ledger.slot(of: gateway), snapshots.latest.gateway(in: slot) == nil { return nil }
+            if let slot = state.ledger.slot(of: gateway), snapshots.latest.gateway(in: slot) == nil {
+                return state.ledger.beginning(of: gateway)
+            }
             return state.ledger.lastChange(of: gateway)
         }
     }
@@ -222,6 +236,8 @@ package final class NetworkManager: Sendable {
         let (found, hasEvents) = state.withLock { state in
             let (before, eventCount) = (state.pending.count, state.events.count)
             let snapshot = snapshots.latest
+            // Of what comes now, the groups must know whom it concerns.
+            if state.followed.map({ $0 < snapshot.revision }) ?? true { followGroups(&state, snapshot) }
             body(&state, snapshot)
             let found = Array(state.pending[before...])
             state.foundCount += found.count
@@ -239,12 +255,74 @@ package final class NetworkManager: Sendable {
 
     // MARK: groups
 
+    /// What routing data that is about to be committed does to groups and gateways, to be committed with it. Groups are
+    /// followed by it from now on, so that what happens meanwhile is told in its place; then `confirm` or `forget`.
+    ///
+    /// - Parameter mayMoveGroups: whether it has other gateways, groups or defaults.
+    package func foresee(_ next: RoutingSnapshot, mayMoveGroups: Bool = true) -> Foresight {
+        state.withLock { state in
+            let present = snapshots.latest
+            guard mayMoveGroups || state.followed != present.revision else {
+                state.followed = next.revision
+                return Foresight()
+            }
+            if state.followed.map({ $0 < present.revision }) ?? true { followGroups(&state, present) }
+            let eventCount = state.events.count
+            let changes = beginnings(state.ledger, present, next)
+            followGroups(&state, next)
+            let events = Array(state.events[eventCount...])
+            state.events.removeLast(events.count)
+            state.foundCount += changes.count
+            return Foresight(changes: changes, events: events)
+        }
+    }
+
+    /// What was foreseen is committed; to be called before it is in force.
+    package func confirm(_ foresight: Foresight) {
+        guard !foresight.changes.isEmpty else { return }
+        state.withLock { state in
+            for change in foresight.changes { state.ledger.begin(with: change) }
+        }
+        noteCommitted(foresight.changes)
+        if let tell = tell.withLock({ $0 }) { for change in foresight.changes { tell(change) } }
+    }
+
+    /// What was foreseen does not come.
+    package func forget(_ foresight: Foresight) {
+        state.withLock { state in
+            state.foundCount -= foresight.changes.count
+            let eventCount = state.events.count
+            followGroups(&state, snapshots.latest)
+            state.events.removeLast(state.events.count - eventCount)
+        }
+    }
+
+    /// Gateways that were out-of-service and have another URI now: a change of status that the operator made.
+    private func beginnings(
+        _ ledger: StatusLedger, _ present: RoutingSnapshot, _ next: RoutingSnapshot
+    ) -> [StatusChange] {
+        var left: Set<String> = []
+        for gateway in present.gateways where next.gateway(in: gateway.slot) == nil {
+            if ledger.status(of: gateway) == .outOfService { left.insert(gateway.id) }
+        }
+        guard !left.isEmpty else { return [] }
+        let time = clock.wallTime
+        return next.gateways.compactMap { gateway in
+            guard left.contains(gateway.id) else { return nil }
+            return StatusChange(
+                at: time, gateway: gateway.id, uri: gateway.uri, from: .outOfService, to: .inService,
+                cause: .operatorWord, sipStatus: nil, timeValue: nil, reporter: StatusReporter.operatorWord.rawValue,
+                callID: nil, revision: next.revision)
+        }
+    }
+
     /// Follows other routing data.
     private func followGroups(_ state: inout State, _ snapshot: RoutingSnapshot) {
         state.followed = snapshot.revision
         let (ledger, table) = (state.ledger, table)
         let changes = state.groups.rebuild(snapshot) { slot in
-            (ledger.status(of: slot) ?? table.status(of: slot).status) == .inService
+            let told = snapshot.gateway(in: slot).flatMap { ledger.status(of: $0) }
+            return (told ?? table.status(of: slot).status) == .inService
         }
         for change in changes {
             state.events.append(

@@ -45,7 +45,7 @@ struct StatusLedger {
     /// The words of the table, by row, that have been handed on whole.
     private var settled: [StatusWord?] = []
     private var slots: [String: GatewaySlot] = [:]
-    /// Last changes from before the start, of gateways that were not seen since.
+    /// Last changes from before the start, of gateways that were not seen since, or not since they have another URI.
     private var restored: [String: StatusChange] = [:]
 
     init(lastChanges: [StatusChange]) {
@@ -57,11 +57,17 @@ struct StatusLedger {
         return rows[slot]?.lastChange
     }
 
+    /// The change that a gateway with another URI began with, until it is seen.
+    func beginning(of gateway: String) -> StatusChange? { restored[gateway] }
+
     /// The row that a gateway was last seen in.
     func slot(of gateway: String) -> GatewaySlot? { slots[gateway] }
 
-    /// The status that was last handed on; nil: the gateway has not been seen yet.
-    func status(of slot: GatewaySlot) -> GatewayStatus? { rows[slot]?.status }
+    /// The status that was last handed on, before the start too; nil: the gateway never changed.
+    func status(of gateway: SnapshotGateway) -> GatewayStatus? {
+        if let row = rows[gateway.slot] { return row.status }
+        return restored[gateway.id].flatMap { $0.uri == gateway.uri ? $0.to : nil }
+    }
 
     /// True when there is nothing to be said about a row of the table.
     func isSettled(_ index: UInt16, _ word: StatusWord) -> Bool {
@@ -73,6 +79,9 @@ struct StatusLedger {
         guard let slot = slots[change.gateway], rows[slot]?.uri == change.uri else { return }
         rows[slot]?.lastChange = change
     }
+
+    /// The change that a gateway with another URI begins with.
+    mutating func begin(with change: StatusChange) { restored[change.gateway] = change }
 
     /// Takes a transition in and appends the changes that it completes, in order.
     mutating func receive(
@@ -152,7 +161,7 @@ struct StatusLedger {
         if let row = rows[gateway.slot] { return row }
         var row = Row(gateway: gateway.id, uri: gateway.uri)
         let last = restored.removeValue(forKey: gateway.id)
-        if let last, last.uri == gateway.uri, slots[gateway.id] == nil {
+        if let last, last.uri == gateway.uri {
             (row.lastChange, row.status) = (last, last.to)
         }
         if let old = slots[gateway.id] { rows[old] = nil }

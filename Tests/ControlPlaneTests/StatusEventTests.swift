@@ -41,6 +41,92 @@ import Time
         fixture.close()
     }
 
+    @Test func `what routing data does to a group is in the commit that holds the data`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        try await fixture.commit(
+            try patch("gateways/lon1", #"{"administrative_state":"locked"}"#),
+            try patch("gateways/lon2", #"{"administrative_state":"locked"}"#))
+        try await fixture.commit(try patch("gateways/lon2", #"{"administrative_state":"unlocked"}"#))
+        // A route moves no group, and what is not committed tells nothing.
+        try await fixture.commit(try put("routing-plans/default/routes/45", #"{"routing_list":"uk"}"#))
+        fixture.log.order(.answer(.readOnly(reason: "disk full")))
+        let refused = await fixture.change(try patch("gateways/lon2", #"{"administrative_state":"locked"}"#))
+        #expect(refused.refusal?.problem == .readOnly)
+        fixture.plane.networkManager.sweep()
+        try await fixture.commit(try put("routing-plans/default/routes/46", #"{"routing_list":"uk"}"#))
+        let told = try events(fixture, "group.status.changed")
+        #expect(told.map(\.subject) == ["gateway-groups/london", "gateway-groups/london"])
+        #expect(told[0].data.contains(#""to":"out-of-service""#) && told[1].data.contains(#""to":"in-service""#))
+        let batches = fixture.log.batches.filter { $0.events.contains { $0.type == "group.status.changed" } }
+        #expect(batches.map(\.changes.count) == [1, 1, 1], "the third is the one that was not taken")
+        fixture.close()
+    }
+
+    @Test func `the status of a member that is locked moves no group, locked just now or long ago`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        fixture.plane.networkManager.sweep()
+        try fixture.takeOut("lon2")
+        try await fixture.commit(try patch("gateways/lon1", #"{"administrative_state":"locked"}"#))
+        #expect(fixture.plane.networkManager.order(try fixture.slot("lon1"), .outOfService))
+        #expect(fixture.plane.networkManager.order(try fixture.slot("lon1"), .inService))
+        fixture.plane.networkManager.sweep()
+        try await fixture.settle()
+        let told = try events(fixture, "group.status.changed")
+        #expect(told.count == 1 && told[0].data.contains(#""to":"out-of-service""#), "\(told.map(\.data))")
+        fixture.close()
+    }
+
+    @Test func `a time value that is reached while nothing runs brings the group back, and says so`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        fixture.plane.networkManager.sweep()
+        try fixture.takeOut("lon1", for: .seconds(5))
+        try fixture.takeOut("lon2", for: .seconds(600))
+        try await fixture.settle()
+        fixture.close()
+        fixture.clock.move(by: .seconds(60))
+        let again = try ControlPlaneFixture(folder: fixture.folder, clock: fixture.clock)
+        again.plane.networkManager.sweep()
+        try await again.settle()
+        let told = try events(again, "group.status.changed")
+        #expect(told.count == 2 && told[1].data.contains(#""to":"in-service""#), "\(told.map(\.data))")
+        again.close()
+    }
+
+    @Test func `a gateway that was out and gets another URI begins in-service, by a record of its own`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        fixture.plane.networkManager.sweep()
+        try fixture.takeOut("lon1")
+        try fixture.takeOut("lon2")
+        try await fixture.settle()
+        try await fixture.commit(
+            try patch("gateways/lon1", #"{"uri":"sip:192.0.2.77"}"#),
+            try patch("gateways/lon2", #"{"description":"x"}"#))
+        let change = try #require(try fixture.statusRecords().last)
+        #expect(change.gateway == "lon1" && change.uri == "sip:192.0.2.77")
+        #expect(change.from == .outOfService && change.to == .inService && change.cause == .operatorWord)
+        #expect(change.revision == Revision(fixture.plane.revision))
+        #expect(fixture.plane.networkManager.lastChange(of: "lon1") == change)
+        fixture.plane.networkManager.sweep()
+        #expect(fixture.plane.networkManager.lastChange(of: "lon1") == change)
+        let told = try events(fixture, "group.status.changed")
+        #expect(told.count == 2 && told[1].data.contains(#""to":"in-service""#), "\(told.map(\.data))")
+        // It falls and rises as any other; one that was in-service says nothing of its new URI.
+        try fixture.takeOut("lon1")
+        try await fixture.settle()
+        let count = try fixture.statusRecords().count
+        #expect(try fixture.statusRecords().last?.from == .inService)
+        try await fixture.commit(try put("gateways/par1", #"{"uri":"sip:192.0.2.30"}"#))
+        try await fixture.commit(try put("gateways/par1", #"{"uri":"sip:192.0.2.31"}"#))
+        fixture.plane.networkManager.sweep()
+        try await fixture.settle()
+        #expect(try fixture.statusRecords().count == count)
+        fixture.close()
+    }
+
     @Test func `the operator's word without an end survives a restart, as does the one on a gateway that was out`()
         async throws
     {
