@@ -74,7 +74,9 @@ final class HTTPExchange {
         // What a client has begun to send is read and thrown away, within bounds, so that it sees our answer.
         guard let refused, hasBody else { return true }
         let announced = headers.contentLength.flatMap { Int($0) } ?? 0
-        guard headers.expectsContinue || announced > discardLimitBytes else { return true }
+        // Where the body ends is not known when the connection is to end.
+        let endsConnection = refused.headers.contains { $0.name == "Connection" }
+        guard headers.expectsContinue || announced > discardLimitBytes || endsConnection else { return true }
         return send(refused, connection)
     }
 
@@ -213,6 +215,8 @@ final class HTTPExchange {
 
     private func checkHeaders(_ connection: OpaquePointer, version: String) throws(Route.Failure) {
         do {
+            // First of all: no other refusal ends the connection, whose next bytes may not be the next request.
+            try headers.checkFraming(version: version)
             let limit = service.settings.headerLimitBytes
             guard tandem_http_header_bytes(connection) <= limit else {
                 throw HTTPProblem(
@@ -220,7 +224,6 @@ final class HTTPExchange {
                     "request line and header fields are larger than the limit of \(limit) bytes "
                         + "(--api-header-limit-bytes)")
             }
-            try headers.checkFraming(version: version)
             try service.hostGuard.check(headers)
             guard let targetText else { throw HTTPProblem(.malformed, "the request target is not UTF-8") }
             let target = try RequestTarget(targetText)

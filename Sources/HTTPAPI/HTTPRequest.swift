@@ -1,6 +1,5 @@
 import CMicrohttpd
 import ControlPlane
-import Glibc
 
 /// The header fields that we act on.
 struct RequestHeaders: Sendable {
@@ -20,8 +19,12 @@ struct RequestHeaders: Sendable {
     var hostCount = 0
     /// How often `Content-Length` is given.
     var contentLengthCount = 0
+    /// How often `Transfer-Encoding` is given.
+    var transferEncodingCount = 0
     /// How often `Authorization` is given.
     var authorizationCount = 0
+    /// The name of a line that can be taken for more than one field; nil: there is none.
+    var ambiguousName: String?
 
     /// No field at all.
     init() {}
@@ -37,45 +40,41 @@ struct RequestHeaders: Sendable {
         (ifMatch, ifNoneMatch) = (field("If-Match"), field("If-None-Match"))
         (lastEventID, idempotencyKey) = (field("Last-Event-ID"), field("Idempotency-Key"))
         authorization = field("Authorization")
-        let counts = Self.counts(connection)
-        (hostCount, contentLengthCount) = (counts.host, counts.contentLength)
-        authorizationCount = counts.authorization
+        let lines = FieldLines.of(connection)
+        (hostCount, contentLengthCount) = (lines.hostCount, lines.contentLengthCount)
+        (transferEncodingCount, authorizationCount) = (lines.transferEncodingCount, lines.authorizationCount)
+        ambiguousName = lines.ambiguousName
     }
 
-    private typealias Counts = (host: Int, contentLength: Int, authorization: Int)
-
-    private static func counts(_ connection: OpaquePointer) -> Counts {
-        var counts: Counts = (0, 0, 0)
-        MHD_get_connection_values(
-            connection, .HEADER_KIND,
-            { closure, _, name, _ in
-                guard let counts = closure?.assumingMemoryBound(to: Counts.self), let name else { return .YES }
-                if strcasecmp(name, "Host") == 0 { counts.pointee.host += 1 }
-                if strcasecmp(name, "Content-Length") == 0 { counts.pointee.contentLength += 1 }
-                if strcasecmp(name, "Authorization") == 0 { counts.pointee.authorization += 1 }
-                return .YES
-            }, &counts)
-        return counts
-    }
-
-    /// Throws `malformed` for what two readers could take for two different requests (RFC 9112 sections 3.2 and 6.3):
+    /// Throws `malformed` for what two readers could take for different requests (RFC 9112 sections 3.2, 5 and 6):
     /// the connection ends behind the answer.
     func checkFraming(version: String) throws(HTTPProblem) {
+        let once = "it must be given once, and alone"
         let what: String
-        if hostCount > 1 {
-            what = "Host is given \(hostCount) times"
+        if let ambiguousName {
+            what =
+                "the header field \(ambiguousName.debugDescription) is folded, or its name is none; a field is one "
+                + "line \"Name: value\" without a blank before the colon"
+        } else if hostCount > 1 {
+            what = "Host is given \(hostCount) times; \(once)"
         } else if hostCount == 0, version != "HTTP/1.0" {
-            what = "Host is missing"
+            what = "Host is missing; \(once)"
         } else if contentLengthCount > 1 {
-            what = "Content-Length is given \(contentLengthCount) times"
+            what = "Content-Length is given \(contentLengthCount) times; \(once)"
         } else if contentLengthCount > 0, transferEncoding != nil {
-            what = "both Content-Length and Transfer-Encoding are given"
+            what = "both Content-Length and Transfer-Encoding are given; one of them must be given, and alone"
+        } else if let transferEncoding, transferEncodingCount > 1 || transferEncoding.lowercased() != "chunked" {
+            what =
+                "Transfer-Encoding is \(transferEncoding.prefix(64).debugDescription), given \(transferEncodingCount) "
+                + "times; chunked alone is taken, once"
+        } else if transferEncoding != nil, version == "HTTP/1.0" {
+            what = "Transfer-Encoding is given in a request of HTTP/1.0, which has none"
         } else if authorizationCount > 1 {
-            what = "Authorization is given \(authorizationCount) times"
+            what = "Authorization is given \(authorizationCount) times; \(once)"
         } else {
             return
         }
-        var problem = HTTPProblem(.malformed, "\(what); it must be given once, and alone (RFC 9112)")
+        var problem = HTTPProblem(.malformed, "\(what) (RFC 9112)")
         problem.headers = [("Connection", "close")]
         throw problem
     }
