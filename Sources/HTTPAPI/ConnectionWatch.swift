@@ -86,6 +86,21 @@ final class ConnectionWatch: Sendable {
         }
     }
 
+    /// Tells a client that still sends how its request ends, and sends nothing more; what it sends can still be read.
+    ///
+    /// - Returns: false when it can't be told: over TLS, and when something was sent already.
+    func tell(_ answer: [UInt8]) -> Bool {
+        state.withLock { state in
+            guard let descriptor = state.descriptor, !isTLS, !state.isShut, state.lateAnswer != nil else {
+                return false
+            }
+            state.lateAnswer = nil
+            let count = send(descriptor, answer, answer.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+            shutdown(descriptor, Int32(SHUT_WR))
+            return count == answer.count
+        }
+    }
+
     /// Shuts the connection down when its time is up; true when it did.
     func check(_ now: Instant) -> Bool {
         let (isLate, whenGone) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in

@@ -93,6 +93,11 @@ enum HTTPDaemon {
         return true
     }
 
+    /// What stands behind the number in a status line.
+    static func reasonPhrase(_ status: UInt32) -> String {
+        MHD_get_reason_phrase_for(status).map { String(cString: $0) } ?? ""
+    }
+
     /// Sends a whole answer.
     static func queue(
         _ answer: HTTPAnswer, headers: [(name: String, value: String)], _ connection: OpaquePointer

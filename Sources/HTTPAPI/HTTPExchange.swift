@@ -35,6 +35,8 @@ final class HTTPExchange {
     private var body: [UInt8] = []
     private var bulk: BulkReceiving?
     private var discardedBytes = 0
+    /// The client was told in the midst of its body why that is not taken.
+    private var isTold = false
     private var status: UInt32 = 0
 
     /// - Parameter targetText: what stood in the request line; nil when that is not UTF-8.
@@ -116,6 +118,7 @@ final class HTTPExchange {
     /// The request is whole, or the connection was resumed. Returns false when it can't go on.
     func proceed(_ connection: OpaquePointer) -> Bool {
         if case .receiving = stage {
+            guard !isTold else { return false }
             watch?.expectNothing()
             if let refused { return send(refused, connection) }
             do {
@@ -191,14 +194,23 @@ final class HTTPExchange {
             ])
     }
 
-    /// How much of a refused body is read and thrown away.
+    /// How much of a refused body is read and thrown away before the client is told.
     private var discardLimitBytes: Int {
-        service.settings.bodyLimitBytes.multipliedReportingOverflow(by: 4).partialValue
+        let (bytes, overflow) = service.settings.bodyLimitBytes.multipliedReportingOverflow(by: 4)
+        return max(overflow ? .max : bytes, isBulk ? 4 << 20 : 0)
     }
 
+    /// Throws a piece of a refused body away. Who sends more than is worth waiting for is told without waiting for the
+    /// end, and then so much again is read that the answer is not lost: to close a socket that holds unread bytes takes
+    /// back what was just sent (RFC 9112 section 9.6).
     private func discard(_ count: Int) -> Received {
         discardedBytes += count
-        return discardedBytes <= discardLimitBytes ? .taken : .ended
+        guard let refused, discardedBytes > discardLimitBytes else { return .taken }
+        if !isTold {
+            (isTold, status) = (true, refused.status)
+            guard let watch, watch.tell(service.rawAnswer(refused)) else { return .ended }
+        }
+        return discardedBytes / 4 <= discardLimitBytes ? .taken : .ended
     }
 
     private var isBulk: Bool { routed?.route.endpoint.bulkHandler != nil }

@@ -53,8 +53,12 @@ extension HTTPService {
 
     /// A whole answer as bytes, for a connection that libmicrohttpd can't answer on; it ends there.
     func rawAnswer(_ problem: HTTPProblem, requestID: String) -> [UInt8] {
-        let answer = problem.answer(requestID: requestID)
-        let reason = problem.kind == .tooSlow ? "Request Timeout" : "Too Many Requests"
+        rawAnswer(problem.answer(requestID: requestID))
+    }
+
+    /// The same of an answer with a body that is whole.
+    func rawAnswer(_ answer: HTTPAnswer) -> [UInt8] {
+        let reason = HTTPDaemon.reasonPhrase(answer.status)
         var head = "HTTP/1.1 \(answer.status) \(reason)\r\nServer: Tandem/\(settings.version)\r\nConnection: close\r\n"
         for header in answer.headers { head += "\(header.name): \(header.value)\r\n" }
         head += "Content-Length: \(answer.body.count)\r\n\r\n"

@@ -1,3 +1,4 @@
+import ControlPlane
 import Testing
 
 @testable import HTTPAPI
@@ -73,5 +74,39 @@ struct FramingTests {
         #expect(try client.response().status == 201)
         client.send("GET /v1/gateway-groups/a HTTP/1.1\r\nHost:localhost\r\nAccept:\t*/*\r\n\r\n")
         #expect(try client.response().status == 200, "the connection goes on")
+    }
+
+    @Test(arguments: [false, true])
+    func `who goes on sending a body that is not taken is told why in the midst of it`(isKnown: Bool) throws {
+        let api = try APIFixture { settings, _ in
+            (settings.bodyLimitBytes, settings.needsToken) = (1000, true)
+        }
+        api.controlPlane.tokens.setFileToken("the-admins-own-token")
+        let client = try api.client()
+        client.send(
+            "PUT /v1/gateway-groups/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+                + (isKnown ? "Authorization: Bearer the-admins-own-token\r\n\r\n" : "\r\n"))
+        for _ in 0..<20 { client.send("200\r\n\(String(repeating: "x", count: 512))\r\n") }
+        let answer = try client.response()
+        #expect(answer.status == (isKnown ? 413 : 401), "\(answer.body)")
+        #expect(answer["Connection"] == "close" && answer["Content-Type"] == "application/problem+json")
+        // Nothing more is said, whether the rest comes or not.
+        client.send("0\r\n\r\n" + Self.hidden)
+        #expect(client.isClosed(afterMilliseconds: 5000))
+        let other = try api.request("GET", "/livez")
+        #expect(other.status == 200)
+    }
+
+    @Test func `the body of a refused bulk is read for some MiB, however small other bodies have to be`() throws {
+        let api = try APIFixture { settings, _ in settings.bodyLimitBytes = 1000 }
+        let client = try api.client()
+        client.send(
+            "PUT /v1/routing-plans/none/routes HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
+                + "Transfer-Encoding: chunked\r\n\r\n")
+        let piece = "10000\r\n" + String(repeating: "x", count: 65536) + "\r\n"
+        for _ in 0..<32 { client.send(piece) }
+        client.send("0\r\n\r\n")
+        #expect(try client.response().status == 404)
+        #expect(try client.request("GET", "/livez").status == 200, "the connection goes on")
     }
 }
