@@ -69,9 +69,10 @@ extension HTTPService {
             try controlPlane.routeTable(of: plan, prefix: prefix, form: types[place] == "text/csv" ? .csv : .lines)
         }
         let type = types[place] == "text/csv" ? "text/csv; charset=utf-8; header=present" : types[place]
-        var answer = HTTPAnswer(200, type: type, revision: table.revision)
+        let isKnown = try request.isKnown(table.etag)
+        var answer = HTTPAnswer(isKnown ? 304 : 200, type: isKnown ? nil : type, revision: table.revision)
         answer.headers.append(("ETag", "\"\(table.etag)\""))
-        if !request.isHead { answer.pages = PagedBody(type: type) { () throws(Refusal) in try table.next() } }
+        if !isKnown, !request.isHead { answer.pages = PagedBody(type: type) { () throws(Refusal) in try table.next() } }
         return .answer(answer)
     }
 }

@@ -73,12 +73,7 @@ extension HTTPService {
         }
         let etag = known.etag ?? ""
         var answer = HTTPAnswer(200, type: "application/json", bytes: known.body, revision: revision)
-        if let precondition = request.headers.ifNoneMatch {
-            guard let tags = EntityTags(precondition) else {
-                throw HTTPProblem(.malformed, "If-None-Match must be * or a list of entity tags in double quotes")
-            }
-            if tags.matchesWeakly(etag) { answer = HTTPAnswer(304, revision: revision) }
-        }
+        if try request.isKnown(etag) { answer = HTTPAnswer(304, revision: revision) }
         answer.headers.append(("ETag", "\"\(etag)\""))
         return .answer(answer)
     }

@@ -14,7 +14,13 @@ extension Endpoint {
             let view = try service.asked { () throws(Refusal) in
                 try service.controlPlane.tokens.view(request.path("id"))
             }
-            return .answer(answer(200, view))
+            var answer = answer(200, view)
+            if try request.isKnown(view.etag) {
+                answer.status = 304
+                answer.body = []
+                answer.headers.removeAll { $0.name == "Content-Type" }
+            }
+            return .answer(answer)
         },
         Endpoint(.put, "/v1/tokens/{id}") { service, request throws(HTTPProblem) in
             let (id, asker) = (request.path("id"), request.asker)

@@ -29,12 +29,7 @@ extension Endpoint {
 
     private static func answer(_ export: RoutingExport, _ request: HTTPRequest) throws(HTTPProblem) -> HTTPAnswer {
         var answer = HTTPAnswer(200, type: exportType, revision: export.revision)
-        if let precondition = request.headers.ifNoneMatch {
-            guard let tags = EntityTags(precondition) else {
-                throw HTTPProblem(.malformed, "If-None-Match must be * or a list of entity tags in double quotes")
-            }
-            if tags.matchesWeakly(export.etag) { answer = HTTPAnswer(304, revision: export.revision) }
-        }
+        if try request.isKnown(export.etag) { answer = HTTPAnswer(304, revision: export.revision) }
         answer.headers.append(("ETag", "\"\(export.etag)\""))
         guard answer.status == 200 else { return answer }
         let name = "tandem-\(export.revision).ndjson"

@@ -58,12 +58,7 @@ extension HTTPService {
     fileprivate func webhook(_ request: HTTPRequest) throws(HTTPProblem) -> HTTPOutcome {
         let view = try asked { () throws(Refusal) in try controlPlane.webhook(request.path("id")) }
         var answer = HTTPAnswer(200, json: view.body)
-        if let condition = request.headers.ifNoneMatch {
-            guard let tags = EntityTags(condition) else {
-                throw HTTPProblem(.malformed, "If-None-Match must be * or a list of entity tags in double quotes")
-            }
-            if tags.matchesWeakly(view.etag) { answer = HTTPAnswer(304) }
-        }
+        if try request.isKnown(view.etag) { answer = HTTPAnswer(304) }
         answer.headers.append(("ETag", "\"\(view.etag)\""))
         return .answer(answer)
     }

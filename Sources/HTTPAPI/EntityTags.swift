@@ -41,6 +41,17 @@ struct EntityTags: Equatable {
     }
 }
 
+extension HTTPRequest {
+    /// True when the client has what that tag stands for already: the answer is 304 (RFC 9110 section 13.1.2).
+    func isKnown(_ etag: String) throws(HTTPProblem) -> Bool {
+        guard let text = headers.ifNoneMatch else { return false }
+        guard let tags = EntityTags(text) else {
+            throw HTTPProblem(.malformed, "If-None-Match must be * or a list of entity tags in double quotes")
+        }
+        return tags.matchesWeakly(etag)
+    }
+}
+
 extension Precondition {
     /// The conditions of a request that changes something. `If-Match` compares strongly: a weak tag matches nothing.
     init(_ headers: RequestHeaders) throws(HTTPProblem) {

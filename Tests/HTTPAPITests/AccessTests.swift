@@ -68,6 +68,19 @@ struct AccessTests {
         #expect(try client.response().status == 400)
     }
 
+    @Test func `what is known of a token is 304 for who has it already`() throws {
+        let api = try fixture()
+        _ = try newToken(api, "oss", "reader")
+        let path = "/v1/tokens/oss"
+        let etag = try #require(try ask(api, "GET", path, Self.adminToken)["ETag"])
+        let known = try ask(api, "GET", path, Self.adminToken, headers: ["If-None-Match": etag])
+        #expect(known.status == 304 && known["ETag"] == etag && known["Cache-Control"] == "no-store")
+        #expect(known.body.isEmpty && known["Content-Type"] == nil)
+        let changed = try ask(api, "PUT", path, Self.adminToken, body: "{\"role\":\"operator\"}")
+        #expect(changed.status == 200)
+        #expect(try ask(api, "GET", path, Self.adminToken, headers: ["If-None-Match": etag]).status == 200)
+    }
+
     @Test func `every endpoint of the document stands in the table, and its need is enforced`() throws {
         let api = try fixture()
         let tokens = [

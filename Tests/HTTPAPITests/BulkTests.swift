@@ -56,6 +56,20 @@ import Testing
         #expect(try table(api, lines).body.isEmpty)
     }
 
+    @Test func `a table that the client has already is 304`() throws {
+        let api = try APIFixture()
+        _ = try api.provision()
+        for type in [csv, lines] {
+            let etag = try #require(try table(api, type)["ETag"])
+            let known = try api.request("GET", path, headers: ["Accept": type, "If-None-Match": "\"x\", \(etag)"])
+            #expect(known.status == 304 && known["ETag"] == etag && known.body.isEmpty)
+            #expect(known["Content-Type"] == nil)
+            let other = try api.request("GET", path, headers: ["Accept": type, "If-None-Match": "\"r1\""])
+            #expect(other.status == 200 && other.body.contains("44"))
+            #expect(try api.request("GET", path, headers: ["Accept": type, "If-None-Match": "x"]).status == 400)
+        }
+    }
+
     @Test func `only the types of bulks are taken, and only for plans that are there`() throws {
         let api = try APIFixture()
         for type in ["application/json", "application/x-www-form-urlencoded", nil] {
