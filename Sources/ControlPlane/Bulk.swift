@@ -26,7 +26,7 @@ package final class Bulk: @unchecked Sendable, Equatable {
     private var export: ExportLines?
     private var failure: StoreError?
     private var hasEnded = false
-    let merging: RouteMerging
+    let merging = RouteMerging()
 
     /// The lists that its routes lead to.
     var lists: Set<String> { intake.lists }
@@ -42,7 +42,6 @@ package final class Bulk: @unchecked Sendable, Equatable {
             intake = RouteIntake(stage, plan: -1, of: .export)
             export = ExportLines(mode: order.replaces ? .replace : .put)
         }
-        merging = RouteMerging(column: { _ in nil })
     }
 
     /// The same object.
@@ -103,6 +102,7 @@ package final class Bulk: @unchecked Sendable, Equatable {
     private func endReceiving() throws(Refusal) {
         if let failure { throw Refusal(staging: failure) }
         let column = place(of: "prefix")
+        if let csv { merging.column = { csv.place(of: $0) } }
         try Refusal.staging { () throws(StoreError) in
             for repetition in try stage.endReceiving(limit: BulkFaults.limitCount) {
                 let name = repetition.prefix.isEmpty ? Prefix.catchAllName : repetition.prefix

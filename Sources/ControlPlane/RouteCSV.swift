@@ -199,9 +199,14 @@ struct RouteCSV {
             }
             var inner: [String: JSONValue] = [:]
             if case .object(let present)? = members[name] { inner = present }
-            if value != .null { inner[member] = value }
-            // Without any cell of it there is none.
-            members[name] = inner.isEmpty ? (merging ? .null : nil) : .object(inner)
+            if merging || value != .null { inner[member] = value }
+            members[name] = .object(inner)
+        }
+        // Without any cell of it there is no reject; a merge takes away what the columns name, and all of it with the
+        // status, which it can't be without.
+        if case .object(let reject)? = members["reject"], reject.values.allSatisfy({ $0 == .null }) {
+            if !merging { members["reject"] = nil }
+            if reject["status"] != nil { members["reject"] = .null }
         }
         return members
     }

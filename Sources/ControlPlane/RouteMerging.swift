@@ -8,16 +8,14 @@ final class RouteMerging {
 
     /// What broke a rule.
     var faults = BulkFaults()
-    private let column: (String) -> Int?
+    /// Where a field stands in a row, when that is the same for all of them.
+    var column: (String) -> Int? = { _ in nil }
     private var known: [Question: RouteStage.Merged] = [:]
 
     private struct Question: Hashable {
         let sent: String
         let present: String?
     }
-
-    /// - Parameter column: where a field stands in a row, when that is the same for all of them.
-    init(column: @escaping (String) -> Int?) { self.column = column }
 
     /// What comes of a line.
     func merge(_ line: Int64, _ sent: String, _ present: String?) -> RouteStage.Merged {
@@ -35,13 +33,20 @@ final class RouteMerging {
     }
 
     private static func merge(_ sent: String, _ present: String?) -> (RouteStage.Merged, [FieldError]) {
-        let patch: JSONValue
+        var patch: JSONValue
         var body = JSONValue.object([:])
         do throws(MalformedJSON) {
             patch = try JSONValue(parsing: Array(sent.utf8))
             if let present { body = try JSONValue(parsing: Array(present.utf8)) }
         } catch {
             return (.refused, [FieldError("", .null, error.detail, allowed: "a JSON object")])
+        }
+        // From a reject that is not there nothing can be taken away: an empty cell of reject_reason makes none.
+        if case .object(var members) = patch, case .object(let reject)? = members["reject"], body["reject"] == nil,
+            !reject.isEmpty, reject.values.allSatisfy({ $0 == .null })
+        {
+            members["reject"] = nil
+            patch = .object(members)
         }
         guard case .object(let members) = body.merged(with: patch) else { return (.refused, []) }
         let (kept, errors) = RouteRules.check(members)

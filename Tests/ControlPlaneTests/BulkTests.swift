@@ -126,6 +126,45 @@ extension ControlPlaneFixture {
         fixture.close()
     }
 
+    @Test(arguments: [
+        (
+            "prefix,reject_status,reject_reason\n44,404,\n45,604,No\n",
+            [#"{"status":404}"#, #"{"reason":"No","status":604}"#]
+        ),
+        ("prefix,reject_reason\n44,\n45,Never\n46,\n", [#"{"status":603}"#, #"{"reason":"Never","status":603}"#]),
+        ("prefix,reject_status,reject_reason,routing_list\n44,,,uk\n", ["-", #"{"status":603}"#]),
+        ("prefix,reject_status,routing_list\n44,,uk\n45,404,\n", ["-", #"{"status":404}"#]),
+        ("prefix,routing_list,reject_reason\n47,uk,\n", [#"{"reason":"No","status":603}"#, #"{"status":603}"#]),
+    ])
+    func `an empty cell of a merge takes away what its column names, and no more`(_ csv: String, _ rejects: [String])
+        async throws
+    {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLists("uk")
+        try await fixture.commit(
+            try put("routing-plans/default/routes/44", #"{"reject":{"status":603,"reason":"No"}}"#),
+            try put("routing-plans/default/routes/45", #"{"reject":{"status":603}}"#),
+            try put("routing-plans/default/routes/46", #"{"routing_list":"uk"}"#))
+        #expect(try await fixture.bulk(csv, replaces: false).get().counts.total > 0)
+        let left = try fixture.table(.lines).split(separator: "\n").prefix(2)
+            .map { try json(String($0))["reject"]?.canonicalText ?? "-" }
+        #expect(left == rejects)
+        #expect(try fixture.table(.lines).contains(#"{"prefix":"46","routing_list":"uk"}"#))
+        fixture.close()
+    }
+
+    @Test func `a refusal of merged rows names the column where there is one`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLists("uk")
+        let csv = "routing_list,prefix,reject_status,reject_reason,min_digits\nuk,44,,,\nuk,45,,,many\n,46,,because,\n"
+        let refusal = try #require(try await fixture.bulk(csv, replaces: false).refusal)
+        #expect(
+            refusal.errors.map { "\($0.line ?? 0):\($0.column ?? 0) \($0.pointer)" } == [
+                "3:5 /min_digits", "4:3 /reject/status",
+            ])
+        fixture.close()
+    }
+
     @Test func `one change: a revision, an audit entry, an event with counts`() async throws {
         let fixture = try ControlPlaneFixture()
         try await fixture.provisionLists("uk")
