@@ -33,7 +33,7 @@ struct BackupCommand: ParsableCommand {
 
     func run() throws {
         let token = try adminTokenFile.map { (path) throws(Failure) in try AdminTokenFile.token(in: path) }
-        if let apiCertificate { _ = try PrivateFile.readPublic(apiCertificate) }
+        if let apiCertificate { _ = try PrivateFile.readPublic(apiCertificate, of: "--api-certificate") }
         guard access(output, F_OK) != 0 else { throw Failure.setting("--output \(output): the file exists") }
         let part = output + ".part"
         let descriptor = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)

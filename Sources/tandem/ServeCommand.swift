@@ -90,6 +90,10 @@ struct ServeCommand: ParsableCommand {
         guard (0...86_400).contains(goodCopyS) else {
             throw ValidationError("--good-copy-s \(goodCopyS): a whole number of 0...86400 is accepted")
         }
+        if let name = apiName.first(where: { !Self.isHost($0) }) {
+            throw ValidationError(
+                "--api-name \(name.debugDescription): a host name or an IP address is accepted, without a port")
+        }
         guard api.address.address.isLoopback || adminTokenFile != nil else {
             throw ValidationError(
                 "--api \(api): an API that others can reach needs --admin-token-file; or use a loopback address")
@@ -117,6 +121,21 @@ struct ServeCommand: ParsableCommand {
             workerPriority: workerPriority, adminTokenFile: adminTokenFile, certificateFiles: certificateFiles,
             goodCopyInterval: goodCopyS == 0 ? nil : .seconds(goodCopyS))
         try Server.run(settings)
+    }
+
+    /// True for what can stand in `Host` before the port: labels of letters, digits, `-` and `_` with dots between.
+    private static func isHost(_ name: String) -> Bool {
+        if IPAddress(name) != nil { return true }
+        let labels = name.split(separator: ".", omittingEmptySubsequences: false)
+        return name.utf8.count <= 253
+            && labels.allSatisfy { label in
+                (1...63).contains(label.utf8.count)
+                    && label.unicodeScalars.allSatisfy { scalar in
+                        scalar.isASCII
+                            && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
+                                || scalar == "-" || scalar == "_")
+                    }
+            }
     }
 
     private static func workerCount(setting text: String) throws(ValidationError) -> Int {

@@ -105,7 +105,7 @@ final class Server: Sendable {
                 },
                 onFault: { log.critical("a worker can't go on", metadata: ["fault": "\($0)"]) })
         } catch let error as StoreError {
-            throw Failure.setting(error.detail)
+            throw Failure.setting("--database \(error.detail)")
         } catch let error as SocketError {
             throw Failure.setting("\(error)")
         }
@@ -184,7 +184,7 @@ final class Server: Sendable {
             try dataPlane.start()
         } catch let error as HTTPServerError {
             store.close()
-            throw Failure.setting(error.description)
+            throw Failure.setting("--api \(error.description)")
         } catch let error as SocketError {
             throw Failure.setting("\(error)")
         }

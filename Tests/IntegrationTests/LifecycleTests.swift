@@ -37,6 +37,7 @@ extension IntegrationTests {
                 #expect(ending == .exit(2))
                 #expect(lines.count == 1, "\(lines)")
                 #expect(lines.first?.contains(address) == true, "\(lines)")
+                #expect(role != "api" || lines.first?.contains("--api ") == true, "\(lines)")
                 #expect(try tandem.get("/livez").status == 200, "the first goes on")
             }
         }
@@ -56,6 +57,7 @@ extension IntegrationTests {
                 #expect(ending != .exit(0))
                 #expect(lines.count == 1, "\(lines)")
                 #expect(lines.first?.contains("newer") == true, "\(lines)")
+                #expect(lines.first?.contains("--database") == true, "\(lines)")
                 #expect(lines.first?.contains("test.db") == true, "\(lines)")
                 #expect(try Data(contentsOf: URL(fileURLWithPath: tandem.database)) == before)
             }
@@ -83,8 +85,14 @@ extension IntegrationTests {
             (["backup", "--output", "x.db", "--api-certificate", "none.pem"], "none.pem"),
             (["serve", "--api-connections", "0"], "--api-connections"),
             (["serve", "--api-key", "x"], "--api-certificate and --api-key belong together"),
-            (["serve", "--api-certificate", "none.pem", "--api-key", "none.key"], "none.pem can't be read"),
-            (["serve", "--admin-token-file", "none.txt"], "none.txt can't be read"),
+            (
+                ["serve", "--api-certificate", "none.pem", "--api-key", "none.key"],
+                "--api-certificate none.pem can't be read"
+            ),
+            (["serve", "--admin-token-file", "none.txt"], "--admin-token-file none.txt can't be read"),
+            (["serve", "--api-name", "bad:80"], "--api-name"), (["serve", "--api-name", "bad name/"], "--api-name"),
+            (["serve", "--api-name", "a..b"], "--api-name"), (["serve", "--api-name", ""], "--api-name"),
+            (["serve", "--database", "none/tandem.db"], "--database"),
             (["serve", "--redirect", "udp:127.0.0.1"], "--redirect"),
             (["serve", "--log-format", "xml"], "--log-format"),
             (["serve", "--log-level", "loud"], "--log-level"),
