@@ -98,7 +98,8 @@ extension ControlPlane {
         var roundTrip = JSONValue.null
         if counts.lastProbeAt != nil {
             let isAnswered = counts.lastProbeStatus != 0
-            lastResult = isAnswered ? .integer(Int64(counts.lastProbeStatus)) : .string("no-response")
+            let silence = counts.isLastProbeTransportError ? "transport-error" : "no-response"
+            lastResult = isAnswered ? .integer(Int64(counts.lastProbeStatus)) : .string(silence)
             if isAnswered { roundTrip = .number(Double(counts.lastProbeMicroseconds) / 1000) }
         }
         let observed: [String: JSONValue] = [

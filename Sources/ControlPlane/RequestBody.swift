@@ -53,7 +53,7 @@ extension Schema {
             Field("sip_status", .integer(100...699)),
             Field("retry_after_s", .integer(0...86_400)),
             Field("at", .time),
-            Field("call_id", .text(limitCharacters: 256)),
+            Field("call_id", .phrase(limitCharacters: 256)),
         ],
         crossCheck: { body in
             let isFailure = body["outcome"]?.text == ReportedOutcome.failureResponse.rawValue

@@ -247,7 +247,7 @@ final class WebhookDesk: Sendable {
             try precondition.check(tag: old?.webhook.entityTag)
             guard let old else { throw .noWebhook(id) }
             guard case .object = value else { throw .notAnObject }
-            return try set(id, old.webhook.body.merged(with: value), in: &batch, at: time, revision: revision)
+            return try set(id, old.webhook.body.toCheck(after: value), in: &batch, at: time, revision: revision)
         case .delete(_, let precondition):
             try precondition.check(tag: old?.webhook.entityTag)
             guard old != nil else { throw .noWebhook(id) }
@@ -275,7 +275,8 @@ final class WebhookDesk: Sendable {
                 .invalid, "The id \(id.debugDescription) is none.",
                 errors: [FieldError("", .string(id), "not an id", allowed: "^[a-z0-9][a-z0-9._-]{0,62}$")])
         }
-        let checked = try WebhookRules(networks: networks).check(value)
+        let presentURL = batch.after[id]?.webhook.body["url"]?.text
+        let checked = try WebhookRules(networks: networks, presentURL: presentURL).check(value)
         guard var entry = batch.after[id] else {
             guard batch.after.count < WebhookRules.webhookLimitCount else {
                 throw Refusal(.conflict, "\(WebhookRules.webhookLimitCount) webhooks are there; delete one first.")

@@ -29,7 +29,7 @@ package final class HTTPClient: Sendable {
     /// Requests that wait for a free place; more are refused.
     package static let queueLimitCount = 1024
     /// Requests under way at once.
-    package static let concurrencyLimitCount = 64
+    package static let concurrencyLimitCount = 128
 
     private let userAgent: String
     private let certificates: String?

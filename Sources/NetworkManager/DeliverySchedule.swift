@@ -8,7 +8,8 @@ import Time
 ///     waiting, 3 days old: given up, the next event is tried at the same pace
 ///
 /// An event is given up when it could not be delivered for `deadAfter`, counted from when it happened or from when the
-/// failures began, whichever is later: a receiver that was gone for a week gets the last three days.
+/// failures began, whichever is later: a receiver that was gone for a week gets the last three days. After a start, and
+/// when the webhook was changed, an attempt has to fail first: the time that nobody tried is no failure.
 struct DeliverySchedule {
     /// How patient deliveries are.
     struct Limits: Sendable {
@@ -73,6 +74,8 @@ struct DeliverySchedule {
     private var reportedCursor: Int64
     private var retryAt: Instant?
     private var failingFrom: Instant?
+    /// An attempt has failed since the start or the webhook's last change.
+    private var hasFailed = false
     private var lastError = ""
     private var attempts: [WebhookAttempt] = []
     private var notices: [Notice] = []
@@ -120,8 +123,7 @@ struct DeliverySchedule {
         isChanged = true
         note(event, result.error == nil ? .delivered : .failed, result, at: wallTime + (.zero - result.duration))
         guard let error = result.error else { return succeed(event) }
-        lastError = error
-        isUrgent = true
+        (lastError, hasFailed, isUrgent) = (error, true, true)
         progress.failureCount += progress.failureCount < .max ? 1 : 0
         let began = failingFrom ?? now + (.zero - result.duration)
         failingFrom = began
@@ -141,8 +143,17 @@ struct DeliverySchedule {
         readPosition = progress.cursor
     }
 
-    /// Whatever made it fail may be mended: tries at once.
-    mutating func retryNow() { retryAt = nil }
+    /// An attempt has failed that was made in a way that is no longer the webhook's: it says nothing of the new one.
+    mutating func finishOld(_ event: StoredEvent, _ result: Result, wallTime: WallTime) {
+        isChanged = true
+        note(event, .failed, result, at: wallTime + (.zero - result.duration))
+    }
+
+    /// Whatever made it fail may be mended: tries at once, and begins to count anew.
+    mutating func retryNow() {
+        (retryAt, failingFrom, hasFailed) = (nil, nil, false)
+        progress.failureCount = 0
+    }
 
     /// What is to be written down, handed out once.
     mutating func takeReport() -> Report {
@@ -161,7 +172,7 @@ struct DeliverySchedule {
         if progress.isTold, let since = progress.failingSince { notices.append(.recovered(since: since)) }
         if progress.failureCount > 0 { isUrgent = true }
         (progress.failureCount, progress.failingSince, progress.isTold) = (0, nil, false)
-        (failingFrom, retryAt) = (nil, nil)
+        (failingFrom, retryAt, hasFailed) = (nil, nil, false)
         passOver()
     }
 
@@ -177,6 +188,7 @@ struct DeliverySchedule {
     }
 
     private mutating func giveUpWhatIsOld(at now: Instant, wallTime: WallTime) {
+        guard hasFailed else { return }
         var lost: (first: Int64, last: Int64, count: Int64)?
         var isWorthTelling = false
         while let head = ahead.first, let deadline = deadline(of: head), deadline <= now {

@@ -34,7 +34,8 @@ package final class WebhookDispatcher: Sendable {
     struct Line {
         var subscription: WebhookSubscription
         var schedule: DeliverySchedule
-        var isSending = false
+        /// The number of the attempt that is under way; nil: none is.
+        var attempt: UInt64?
         var isTesting = false
         var reportAt: Instant?
         var waitsUntil: Instant?
@@ -44,13 +45,14 @@ package final class WebhookDispatcher: Sendable {
 
     private struct State {
         var lines: [String: Line] = [:]
+        var attemptCount: UInt64 = 0
         var isStopped = false
     }
 
     /// What one look at all webhooks found to do.
     private struct Work {
         var reads: [(id: String, turn: UInt64, after: Int64, types: Set<String>)] = []
-        var sends: [(subscription: WebhookSubscription, event: StoredEvent)] = []
+        var sends: [(subscription: WebhookSubscription, event: StoredEvent, attempt: UInt64)] = []
         var reports: [WebhookReport] = []
         var wakeAt: Instant?
     }
@@ -118,7 +120,7 @@ package final class WebhookDispatcher: Sendable {
                         new.progress, failingFrom: new.progress.failingSince.map { clock.instant(of: $0) },
                         limits: limits)
                     var line = Line(subscription: new, schedule: schedule)
-                    line.isSending = state.lines[new.id]?.isSending ?? false
+                    line.attempt = state.lines[new.id]?.attempt
                     line.isTesting = state.lines[new.id]?.isTesting ?? false
                     lines[new.id] = line
                     continue
@@ -138,7 +140,7 @@ package final class WebhookDispatcher: Sendable {
         let newest = newestEvent() ?? 0
         return state.withLock { state in
             state.lines.values.sorted { $0.subscription.id < $1.subscription.id }.map { line in
-                let isWaiting = line.schedule.progress.failureCount > 0 && !line.isSending
+                let isWaiting = line.schedule.progress.failureCount > 0 && line.attempt == nil
                 return WebhookStanding(
                     id: line.subscription.id, lagCount: max(0, newest - line.schedule.progress.cursor),
                     deliveredCount: line.deliveredCount, failedCount: line.failedCount,
@@ -190,7 +192,7 @@ package final class WebhookDispatcher: Sendable {
             guard let newest = newestEvent() else { return clock.now + .seconds(1) }
             let work = look(newest: newest)
             if !work.reports.isEmpty { surroundings.report(work.reports) }
-            for send in work.sends { deliver(send.event, to: send.subscription) }
+            for send in work.sends { deliver(send.event, to: send.subscription, attempt: send.attempt) }
             guard !work.reads.isEmpty else { return work.wakeAt }
             for read in work.reads {
                 guard self.read(read, newest: newest) else { return clock.now + .seconds(1) }
@@ -218,7 +220,7 @@ package final class WebhookDispatcher: Sendable {
             for id in state.lines.keys.sorted() {
                 guard var line = state.lines[id] else { continue }
                 line.waitsUntil = nil
-                if line.subscription.isEnabled, !line.isSending {
+                if line.subscription.isEnabled, line.attempt == nil {
                     switch line.schedule.next(at: now, newest: newest, wallTime: wallTime) {
                     case .wait(let until):
                         line.waitsUntil = until
@@ -226,8 +228,9 @@ package final class WebhookDispatcher: Sendable {
                     case .read(let after):
                         work.reads.append((id, line.subscription.turn, after, line.subscription.types))
                     case .send(let event):
-                        line.isSending = true
-                        work.sends.append((line.subscription, event))
+                        state.attemptCount &+= 1
+                        line.attempt = state.attemptCount
+                        work.sends.append((line.subscription, event, state.attemptCount))
                     }
                 }
                 if line.schedule.isChanged {
@@ -268,19 +271,23 @@ package final class WebhookDispatcher: Sendable {
         }
     }
 
-    private func deliver(_ event: StoredEvent, to subscription: WebhookSubscription) {
+    private func deliver(_ event: StoredEvent, to subscription: WebhookSubscription, attempt: UInt64) {
         send(CloudEvent.text(event), id: "\(event.sequence)", to: subscription) { [self] result in
             let (now, wallTime) = (clock.now, clock.wallTime)
             state.withLock { state in
-                state.lines[subscription.id]?.isSending = false
-                guard !state.isStopped, let line = state.lines[subscription.id],
-                    line.subscription.turn == subscription.turn
-                else { return }
+                // Of one that was deleted and made again meanwhile another may be under way.
+                guard let line = state.lines[subscription.id], line.attempt == attempt else { return }
+                state.lines[subscription.id]?.attempt = nil
+                guard !state.isStopped, line.subscription.turn == subscription.turn else { return }
                 let ending = Self.ending(result)
                 if ending.error == nil {
                     state.lines[subscription.id]?.deliveredCount &+= 1
                 } else {
                     state.lines[subscription.id]?.failedCount &+= 1
+                    guard line.subscription.hasSameWay(as: subscription) else {
+                        state.lines[subscription.id]?.schedule.finishOld(event, ending, wallTime: wallTime)
+                        return
+                    }
                 }
                 state.lines[subscription.id]?.schedule.finish(
                     event, ending, at: now, wallTime: wallTime, chance: UInt64.random(in: .min ... .max))

@@ -14,19 +14,20 @@ extension GatewayInformationTable {
         package init(failures: UInt32, successes: UInt32) { (self.failures, self.successes) = (failures, successes) }
     }
 
-    /// Notes a probe's end: `sipStatus` 0 when no answer came.
+    /// Notes a probe's end: `sipStatus` 0 when no answer came, `isTransportError` when it could not be sent.
     ///
     /// A call that was answered after the probe had begun vetoes a probe that was missed (API section 6): it does not
     /// count.
     package func noteProbe(
-        _ slot: GatewaySlot, begun: Instant? = nil, at now: Instant, sipStatus: UInt16, roundTrip: Duration,
-        isAcknowledged: Bool
+        _ slot: GatewaySlot, begun: Instant? = nil, at now: Instant, sipStatus: UInt16, isTransportError: Bool = false,
+        roundTrip: Duration, isAcknowledged: Bool
     ) -> ProbeRun {
         guard status(of: slot).generation == slot.generation else { return ProbeRun(failures: 0, successes: 0) }
         let row = rows[slot.index]
-        let microseconds = UInt64(clamping: roundTrip.nanoseconds / 1000)
+        var low = min(UInt64(clamping: roundTrip.nanoseconds / 1000), 0xFFFF_FFFF)
+        if sipStatus == 0 { low = isTransportError ? TableRow.transportError : 0 }
         row.pointee.lastProbeAt.store(now.nanoseconds, ordering: .relaxed)
-        row.pointee.lastProbe.store(UInt64(sipStatus) << 32 | min(microseconds, 0xFFFF_FFFF), ordering: .relaxed)
+        row.pointee.lastProbe.store(UInt64(sipStatus) << 32 | low, ordering: .relaxed)
         if sipStatus != 0 { clearSuspicion(slot) }
         if isAcknowledged {
             TableRow.clear(row.pointee.probeFailures)

@@ -35,7 +35,9 @@ package final class GatewayInformationTable: Sendable {
         package let lastProbeAt: Instant?
         /// The status code of the last probe's answer; 0: none came.
         package let lastProbeStatus: UInt16
-        /// The round trip of the last answered probe, us.
+        /// True when the last probe could not be sent.
+        package let isLastProbeTransportError: Bool
+        /// The round trip of the last probe, us, when it was answered.
         package let lastProbeMicroseconds: UInt32
         /// Probes in a row that were not acknowledged.
         package let probeFailures: UInt32
@@ -77,6 +79,7 @@ package final class GatewayInformationTable: Sendable {
             consecutiveFailures: row.pointee.consecutiveFailures.load(ordering: .relaxed),
             lastProbeAt: probeAt == 0 ? nil : Instant(nanoseconds: probeAt),
             lastProbeStatus: UInt16(truncatingIfNeeded: probe >> 32),
+            isLastProbeTransportError: probe == TableRow.transportError,
             lastProbeMicroseconds: UInt32(truncatingIfNeeded: probe),
             probeFailures: row.pointee.probeFailures.load(ordering: .relaxed),
             liveCalls: liveCalls(slot))

@@ -80,6 +80,9 @@ package struct StatusWord: Equatable, Sendable, BitwiseCopyable {
     package static let changeCountModulus: UInt16 = 1 << 12
     private static let timeMask: UInt64 = (1 << 38) - 1
 
+    /// The last time value that a word can hold; a later one becomes this.
+    package static var lastTimeValue: Instant { Instant(nanoseconds: Int64(timeMask) * 1_000_000) }
+
     init(bits: UInt64) { self.bits = bits }
 
     /// A word of its parts. The time value is kept in whole milliseconds, rounded up, below 2**38 (8 years of uptime).
@@ -165,8 +168,13 @@ package struct ShortText: Sendable, BitwiseCopyable {
                 $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: from[range.lowerBound..<range.lowerBound + kept]))
             }
         }
-        count = UInt8(truncatingIfNeeded: kept)
-        if range.count > Self.limitBytes { bytes[Self.limitBytes - 1] = UInt8(ascii: "~") }
+        var end = kept
+        if range.count > Self.limitBytes {
+            // Not within a character of UTF-8.
+            while end > 1, bytes[end - 1] & 0xC0 == 0x80 { end -= 1 }
+            bytes[end - 1] = UInt8(ascii: "~")
+        }
+        count = UInt8(truncatingIfNeeded: end)
     }
 
     /// The text, cut as a datagram's would be.

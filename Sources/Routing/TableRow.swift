@@ -28,8 +28,10 @@ struct TableRow: ~Copyable {
     /// Until when the trial call that is under way holds its place, ns; 0: there is none.
     let trialUntil = Atomic<Int64>(0)
     let lastProbeAt = Atomic<Int64>(0)
-    /// Status code in the high half, round trip in us in the low one.
+    /// Status code in the high half, round trip in us in the low one; without an answer that one says why.
     let lastProbe = Atomic<UInt64>(0)
+    /// What stands in `lastProbe` for a probe that could not be sent.
+    static let transportError: UInt64 = 1
     let probeSuccesses = Atomic<UInt32>(0)
     /// Times that it went out without a success between: the hold doubles with each.
     let repeats = Atomic<UInt32>(0)

@@ -151,9 +151,11 @@ extension SignallingCore {
         let isAcknowledged = probe.thresholds.isAcknowledgement(sipStatus)
         if !isAcknowledged { counters.probesFailed &+= 1 }
         let status = UInt16(clamping: sipStatus ?? 0)
+        var isTransportError = false
+        if case .transportError = outcome { isTransportError = true }
         let run = table.noteProbe(
-            probe.slot, begun: probe.begun, at: now, sipStatus: status, roundTrip: now - probe.begun,
-            isAcknowledged: isAcknowledged)
+            probe.slot, begun: probe.begun, at: now, sipStatus: status, isTransportError: isTransportError,
+            roundTrip: now - probe.begun, isAcknowledged: isAcknowledged)
         let verdict = ProbeVerdict.judge(
             sipStatus: sipStatus, run: run, status: table.status(of: probe.slot), thresholds: probe.thresholds,
             now: now)

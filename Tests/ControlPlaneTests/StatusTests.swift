@@ -44,6 +44,14 @@ import Time
         #expect(probe?["last_result"] == .integer(200))
         #expect(probe?["round_trip_ms"] == .number(12))
         #expect(probe?["last_at"] == .string(fixture.clock.wallTime.rfc3339))
+        for isTransportError in [true, false] {
+            _ = fixture.plane.table.noteProbe(
+                try fixture.slot("lon2"), at: fixture.clock.now, sipStatus: 0, isTransportError: isTransportError,
+                roundTrip: .milliseconds(12), isAcknowledged: false)
+            let silent = try fixture.plane.status(ofGateway: "lon2").value["probe"]
+            #expect(silent?["last_result"] == .string(isTransportError ? "transport-error" : "no-response"))
+            #expect(silent?["round_trip_ms"] == .null)
+        }
         #expect(throws: Refusal.self) { try fixture.plane.status(ofGateway: "nobody") }
         fixture.close()
     }

@@ -50,6 +50,23 @@ struct WebhookDeskTests {
         try #require(api.plane.webhooks.entry("oss")).turn
     }
 
+    @Test func `a webhook whose network was taken out of the settings can still be changed, but for its URL`()
+        async throws
+    {
+        let api = try ControlPlaneFixture()
+        defer { api.close() }
+        try await api.commit(try patch("settings", #"{"webhook_networks":["10.0.0.0/8"]}"#))
+        _ = try await put(api, "oss", #"{"url":"http://10.1.2.3/"}"#)
+        try await api.commit(try patch("settings", #"{"webhook_networks":null}"#))
+        let disabled = try await request(api, .patch("oss", try json(#"{"enabled":false}"#), Precondition())).get()
+        #expect(disabled.outcome == .replaced)
+        for body in [#"{"url":"http://10.1.2.4/"}"#, #"{"zz":null}"#] {
+            let refused = await request(api, .patch("oss", try json(body), Precondition()))
+            guard case .failure(let refusal) = refused else { throw CandidateFixture.NotRefused() }
+            #expect(refusal.problem == .invalid)
+        }
+    }
+
     @Test func `a webhook begins at the newest event; its progress and what is said of it are one commit`() async throws
     {
         let api = try ControlPlaneFixture()

@@ -84,6 +84,7 @@ import Time
         ("{}", ["/status"]), (#"{"status":"down"}"#, ["/status"]),
         (#"{"status":"in-service","until":"2099-01-01T00:00:00Z"}"#, ["/until"]),
         (#"{"status":"out-of-service","until":"2001-01-01T00:00:00Z"}"#, ["/until"]),
+        (#"{"status":"out-of-service","until":"2100-01-01T00:00:00Z"}"#, ["/until"]),
         (#"{"status":"out-of-service","until":"soon","note":"a\nb","why":1}"#, ["/until", "/note", "/why"]),
     ]) func `an order that breaks rules is refused with all of them and changes nothing`(
         _ body: String, _ pointers: [String]

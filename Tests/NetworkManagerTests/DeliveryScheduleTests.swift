@@ -165,6 +165,47 @@ struct DeliveryScheduleTests {
         #expect(!run.send() && run.sleep() != nil && run.send() && run.sent.last == 3)
     }
 
+    @Test func `the days in which nobody tried lose nothing: one attempt has to fail before an event is given up`() {
+        // It failed once, and the process was not there for four days; or the webhook was disabled.
+        for isWell in [true, false] {
+            let run = Run(newest: 2)
+            let since = run.wallTime
+            var progress = WebhookProgress(cursor: 0)
+            (progress.failureCount, progress.failingSince) = (1, since)
+            run.schedule = DeliverySchedule(progress, failingFrom: run.now)
+            run.now = run.now + .seconds(4 * 86_400)
+            #expect(run.send(isWell ? nil : "status 500") && run.sent == [1])
+            if isWell {
+                #expect(run.send() && run.schedule.takeReport().progress.deadLetterCount == 0)
+            } else {
+                #expect(run.next() == .wait(until: nil))
+                let report = run.schedule.takeReport()
+                #expect(report.progress.deadLetterCount == 2)
+                #expect(report.notices.last == .deadLettered(first: 1, last: 2, count: 2, error: "status 500"))
+            }
+        }
+    }
+
+    @Test func `a webhook that was changed begins to count anew, and says so when it is well`() {
+        let run = Run(newest: 2)
+        while run.now < Instant(nanoseconds: 0) + .seconds(3600) {
+            _ = run.send("status 500", status: 500)
+            _ = run.sleep()
+        }
+        run.schedule.retryNow()
+        #expect(run.schedule.progress.failureCount == 0)
+        #expect(run.send("status 500", status: 500))
+        guard case .wait(let until?) = run.next() else {
+            Issue.record("nothing to wait for")
+            return
+        }
+        #expect(until - run.now <= .seconds(1))
+        run.now = until
+        #expect(run.send())
+        let notices = run.schedule.takeReport().notices
+        #expect(notices.contains { if case .recovered = $0 { true } else { false } })
+    }
+
     @Test func `what is kept no longer is skipped, and said so`() {
         let run = Run(newest: 50)
         _ = run.send("status 500", status: 500)

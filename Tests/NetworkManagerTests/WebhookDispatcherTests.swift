@@ -36,9 +36,11 @@ struct WebhookDispatcherTests {
             func set(_ held: Surroundings) { self.held = held }
         }
 
-        func subscribe(_ id: String, turn: UInt64 = 1, types: Set<String> = [], _ progress: WebhookProgress) throws {
+        func subscribe(
+            _ id: String, turn: UInt64 = 1, types: Set<String> = [], at host: String? = nil, _ progress: WebhookProgress
+        ) throws {
             let new = WebhookSubscription(
-                id: id, turn: turn, url: try WebURL("https://\(id).example/"), types: types, isEnabled: true,
+                id: id, turn: turn, url: try WebURL("https://\(host ?? id).example/"), types: types, isEnabled: true,
                 keys: [(WebhookKey(Array(0..<32)), nil)], progress: progress)
             subscriptions = subscriptions.filter { $0.id != id } + [new]
             dispatcher.update(subscriptions)
@@ -83,6 +85,40 @@ struct WebhookDispatcherTests {
         #expect(all.answer() == ["a2"] && all.answer() == ["a3"] && all.answer() == [])
         #expect(all.dispatcher.standings.map(\.lagCount) == [0, 0])
         #expect(all.dispatcher.standings.map(\.deliveredCount) == [3, 2])
+    }
+
+    @Test func `deleted and made again while an attempt is under way: still one under way, and each event once`() throws
+    {
+        let all = try Surroundings()
+        all.happen(2)
+        try all.subscribe("a", WebhookProgress(cursor: 0))
+        all.step()
+        let old = try #require(all.open.withLock { $0.popLast() })
+        all.dispatcher.update([])
+        try all.subscribe("a", turn: 2, at: "new", WebhookProgress(cursor: 0))
+        all.step()
+        #expect(all.open.withLock { $0.map(\.post.url.host) } == ["new.example"])
+        old.whenDone(HTTPPostResult(.response(status: 204, retryAfter: nil), duration: .seconds(4)))
+        all.step()
+        #expect(all.open.withLock { $0.count } == 1)
+        #expect(all.answer() == ["new1"] && all.answer() == ["new2"] && all.answer() == [])
+    }
+
+    @Test func `an attempt that fails at the URL of before does not hold up the new one`() throws {
+        let all = try Surroundings()
+        all.happen(1)
+        var progress = WebhookProgress(cursor: 0)
+        progress.failureCount = 13
+        try all.subscribe("a", progress)
+        all.step()
+        let old = try #require(all.open.withLock { $0.popLast() })
+        try all.subscribe("a", at: "new", WebhookProgress(cursor: 0))
+        old.whenDone(HTTPPostResult(.failure(HTTPPostFailure(.timedOut, "15000 ms")), duration: .seconds(15)))
+        #expect(all.answer() == ["new1"])
+        all.exchange.clock.move(by: .milliseconds(250))
+        all.step()
+        let attempts = all.reports.withLock { $0.flatMap(\.attempts) }
+        #expect(attempts.map(\.outcome) == [.failed, .delivered])
     }
 
     @Test func `progress is written down four times a second, a failure at once`() throws {
