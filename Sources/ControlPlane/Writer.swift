@@ -352,15 +352,6 @@ extension CommitBatch {
     }
 }
 
-extension [ChangeEntry] {
-    /// Whether groups may have another status by them: not by routes and lists, which are most of what changes.
-    fileprivate var mayMoveGroups: Bool {
-        contains { entry in
-            entry.effects.contains { [.gateways, .gatewayGroups, .settings].contains($0.path.kind) }
-        }
-    }
-}
-
 extension AppendOutcome {
     fileprivate var isAppended: Bool {
         guard case .appended = self else { return false }
