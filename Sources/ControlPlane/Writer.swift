@@ -15,7 +15,7 @@ final class Writer: Sendable {
     /// How often a batch is evaluated again because the log had moved on.
     static let staleLimitCount = 3
 
-    /// How many status records go at once at most, and how long after that the next may.
+    /// How many status records, and how many events, go at once at most, and how long after that the next may.
     static let retiredAtOnce = 1000
     static let retirementPause = Duration.seconds(60)
 
@@ -75,7 +75,7 @@ final class Writer: Sendable {
             if delivery != nil || !isWell {
                 if isWell, backOffMilliseconds > 0 { inbox.releaseStatusChanges() }
                 backOffMilliseconds = isWell ? 0 : min(max(100, backOffMilliseconds * 2), 5000)
-                if isWell { retireStatusRecords() }
+                if isWell { retireWhatIsOld() }
                 if !isWell { inbox.holdStatusChanges(milliseconds: backOffMilliseconds) }
                 if delivery?.isLast == true, !isWell || networkManager.pendingCount == 0 { return }
             }
@@ -90,15 +90,18 @@ final class Writer: Sendable {
         inbox.releaseStatusChanges()
     }
 
-    /// Lets go of status records that are older than the settings say: some at a time, and now and then.
-    private func retireStatusRecords() {
+    /// Lets go of status records and events that are older than the settings say: some at a time, and now and then.
+    private func retireWhatIsOld() {
         let now = clock.now
         guard retireAt.withLock({ $0 <= now }) else { return }
         let limit = clock.wallTime + .seconds(-86_400 * Int64(state.settings.statusRecordDays))
         var pause = Self.retirementPause
         do {
-            let count = try store.retireStatusRecords(before: limit, limitCount: Self.retiredAtOnce)
-            if count == Self.retiredAtOnce { pause = .seconds(1) }
+            let counts = [
+                try store.retireStatusRecords(before: limit, limitCount: Self.retiredAtOnce),
+                try store.retireEvents(before: limit, limitCount: Self.retiredAtOnce),
+            ]
+            if counts.contains(Self.retiredAtOnce) { pause = .seconds(1) }
         } catch {
             pause = Self.retirementPause  // nothing went; the next commit will tell what ails the disk
         }

@@ -32,6 +32,25 @@ extension Store {
         }
     }
 
+    /// Deletes events that are older than `time`, the oldest first and at most so many; the newest of all stays, for it
+    /// tells the next number. Called by the one writer.
+    ///
+    /// - Returns: How many went; as many as the limit: there may be more.
+    package func retireEvents(before time: WallTime, limitCount: Int) throws(StoreError) -> Int {
+        try writing { db in
+            // What follows on the first that is kept is kept too, so that none is missing between two.
+            try db.cachedStatement(
+                sql: """
+                    WITH oldest AS (SELECT sequence, time FROM events ORDER BY sequence LIMIT ?)
+                    DELETE FROM events WHERE sequence IN (SELECT sequence FROM oldest)
+                        AND sequence < (SELECT max(sequence) FROM events)
+                        AND sequence < ifnull((SELECT min(sequence) FROM oldest WHERE time >= ?), 9223372036854775807)
+                    """
+            ).execute(arguments: [max(0, limitCount), time.milliseconds])
+            return db.changesCount
+        }
+    }
+
     /// From when on all status records are kept; nil: none ever went.
     static func statusRecordsKeptFrom(_ db: Database) throws -> WallTime? {
         let statement = try db.cachedStatement(sql: "SELECT kept_from FROM status_records_kept")

@@ -154,7 +154,7 @@ import Time
         again.close()
     }
 
-    @Test func `status records go after the days that the settings say`() async throws {
+    @Test func `status records and events go after the days that the settings say`() async throws {
         let fixture = try ControlPlaneFixture()
         try await fixture.provisionLondon()
         try await fixture.commit(try patch("settings", #"{"status_records_kept_days":2}"#))
@@ -169,6 +169,8 @@ import Time
         try await fixture.settle()
         try await fixture.settle()
         #expect(try fixture.statusRecords().count == 1, "the last one says what holds")
+        let kept = try fixture.store.events(after: 0, types: [], limit: 100)
+        #expect(!kept.isEmpty && kept.allSatisfy { $0.time >= fixture.clock.wallTime + .seconds(-2 * 86_400) })
         fixture.close()
     }
 }

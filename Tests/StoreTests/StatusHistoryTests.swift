@@ -48,6 +48,26 @@ import Time
         #expect(try store.acknowledge(4, first) == .noSuchRecord)
     }
 
+    @Test func `old events go from the oldest on, some at a time, and numbers are not used again`() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        func append(at second: Int64) {
+            let event = EventDraft(type: "server.started", subject: nil, time: Sample.time(second), data: .object([:]))
+            _ = store.append(CommitBatch(base: store.position, events: [event]))
+        }
+        // The clock was set back between: what follows on one that is kept is kept too.
+        for second: Int64 in [1, 2, 9, 3, 10] { append(at: second) }
+        #expect(try store.retireEvents(before: Sample.time(1), limitCount: 10) == 0)
+        #expect(try store.retireEvents(before: Sample.time(5), limitCount: 1) == 1)
+        #expect(try store.retireEvents(before: Sample.time(5), limitCount: 10) == 1)
+        #expect(try store.retireEvents(before: Sample.time(5), limitCount: 10) == 0)
+        #expect(try store.events(after: 0, types: [], limit: 10).map(\.sequence) == [3, 4, 5])
+        #expect(try store.retireEvents(before: Sample.time(100), limitCount: 10) == 2)
+        append(at: 200)
+        #expect(try store.events(after: 0, types: [], limit: 10).map(\.sequence) == [5, 6])
+        store.close()
+    }
+
     @Test func `old records go with their acknowledgements, the last before the time of each gateway stays`() throws {
         _ = store.append(CommitBatch(base: store.position, statusChanges: [Sample.statusChange("lon2", at: 2)]))
         _ = try store.acknowledge(1, Acknowledgement(at: Sample.time(9), who: "Ada", note: nil))
