@@ -204,6 +204,30 @@ import Time
         fixture.close()
     }
 
+    @Test func `a restore that may go back itself supersedes nothing that waits: what waits goes back for good`()
+        async throws
+    {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        let good = fixture.plane.revision
+        try await fixture.set(Self.breaking)
+        let revision = fixture.plane.revision
+        for body in [#"{"confirm_within_s":5}"#, #"{"confirm_within_s":5,"dry_run":true}"#] {
+            let change = try Change(restoring: good, try json(body), by: .test)
+            let refusal = try #require(await fixture.carryOut(change).refusal)
+            #expect(refusal.problem == .conflict && refusal.extensions["revision"] == .integer(revision))
+            #expect(refusal.extensions["confirm_by"] != nil && refusal.retryAfterSeconds == 61)
+        }
+        #expect(try confirmation(fixture, of: revision)?["state"] == .string("pending"))
+        #expect(fixture.plane.revision == revision)
+        // Of what lies before the revision none is superseded.
+        try await fixture.restore(revision, #"{"confirm_within_s":5}"#)
+        fixture.clock.move(by: .seconds(60))
+        try await fixture.settle()
+        #expect(try fixture.firstGateway() == "lon1")
+        fixture.close()
+    }
+
     @Test func `while the disk is full it can't go back; it does as soon as the disk is well, and says why not before`()
         async throws
     {
