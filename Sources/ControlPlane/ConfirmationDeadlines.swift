@@ -12,7 +12,7 @@ final class ConfirmationDeadlines: Sendable {
 
     /// What waits longer is looked at all the same: a machine that slept has another idea of how long that was. And
     /// what could not go back at once is not tried again without a rest.
-    private static let longestPauseMilliseconds: Int64 = 1000
+    private static let longestPauseMilliseconds = 1000
 
     private let clock: any TimeSource
     private let state = Mutex(State())
@@ -22,9 +22,12 @@ final class ConfirmationDeadlines: Sendable {
     /// How long until the first of them goes back, 1...1000 ms; nil: none waits.
     func pauseMilliseconds(_ confirmations: PendingConfirmations) -> Int? {
         let now = clock.now
-        return deadlines(of: confirmations).map { _, deadline in
-            let wait = (deadline - now).milliseconds
-            return (1...Self.longestPauseMilliseconds).contains(wait) ? Int(wait) : Int(Self.longestPauseMilliseconds)
+        return deadlines(of: confirmations).map { revision, deadline in
+            let wait = deadline - now
+            // Its time came a moment ago, or it could not go back.
+            guard wait > .zero else { return obstacle(to: revision) == nil ? 1 : Self.longestPauseMilliseconds }
+            // Never before its time: who wakes too early finds nothing to do.
+            return Int(min(Int64(Self.longestPauseMilliseconds), wait.milliseconds + 1))
         }.min()
     }
 
