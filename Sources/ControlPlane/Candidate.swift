@@ -130,9 +130,9 @@ struct Candidate {
                 before[path] = .some(old)
                 order.append(path)
             }
-            let place = change.isSet || change.operations.count > 1 ? "/operations/\(index)/value" : ""
+            let place = change.isSet || change.operations.count > 1 ? "/operations/\(index)" : ""
             do throws(Refusal) {
-                outcomes.append(try carryOut(operation, on: old, as: next, at: time, pointer: place))
+                outcomes.append(try carryOut(operation, on: old, as: next, at: time, place: place))
             } catch {
                 guard change.isSet else { throw error }
                 try faults.note(error, of: operation, at: index)
@@ -196,18 +196,18 @@ struct Candidate {
     // MARK: one operation
 
     private mutating func carryOut(
-        _ operation: Operation, on old: StoredObject?, as revision: Revision, at time: WallTime, pointer: String
+        _ operation: Operation, on old: StoredObject?, as revision: Revision, at time: WallTime, place: String
     ) throws(Refusal) -> OperationResult.Outcome {
         switch operation {
         case .put(let path, let value, let precondition):
             try precondition.check(old, settings.gatewayDefaults)
-            return try set(path, value, over: old, as: revision, at: time, pointer: pointer)
+            return try set(path, value, over: old, as: revision, at: time, place: place)
         case .patch(let path, let value, let precondition):
             try precondition.check(old, settings.gatewayDefaults)
             guard let old else { throw .notFound(path) }
             guard case .object = value else { throw .notAnObject }
             return try set(
-                path, old.body.toCheck(after: value), over: old, as: revision, at: time, pointer: pointer)
+                path, old.body.toCheck(after: value), over: old, as: revision, at: time, place: place)
         case .delete(let path, let precondition):
             try precondition.check(old, settings.gatewayDefaults)
             guard old != nil else { throw .notFound(path) }
@@ -221,10 +221,10 @@ struct Candidate {
 
     private mutating func set(
         _ path: ResourcePath, _ value: JSONValue, over old: StoredObject?, as revision: Revision, at time: WallTime,
-        pointer: String
+        place: String
     ) throws(Refusal) -> OperationResult.Outcome {
         guard case .object(let members) = value else { throw .notAnObject }
-        let body = try validated(path, members, pointer: pointer)
+        let body = try validated(path, members, place: place)
         if let old, old.body == body { return .unchanged }
         let isFirst = old == nil || old?.revision == Revision(0)
         let object = StoredObject(
@@ -294,9 +294,12 @@ struct Candidate {
     }
 
     /// What is kept of the body of an object; throws with every rule that it breaks.
+    ///
+    /// - Parameter place: where the operation stands in the request; empty: it is the request.
     private func validated(
-        _ path: ResourcePath, _ members: [String: JSONValue], pointer: String
+        _ path: ResourcePath, _ members: [String: JSONValue], place: String
     ) throws(Refusal) -> JSONValue {
+        let pointer = place.isEmpty ? "" : "\(place)/value"
         let supposed = supposed
         if let plan = path.plan, !builder.contains(.routingPlans, plan),
             !supposed.contains(ResourcePath(.routingPlans, plan))
@@ -308,7 +311,8 @@ struct Candidate {
             builder.contains(kind, id) || supposed.contains(ResourcePath(kind, id))
         }
         if let allowed = path.nameRule {
-            validation.note(FieldError(pointer, .string(path.id), "not a name", allowed: allowed))
+            validation.note(
+                FieldError(place.isEmpty ? "" : "\(place)/path", .string(path.id), "not a name", allowed: allowed))
         }
         let ignored = path.kind == .routes ? readOnlyFields.union(["prefix", "routing_plan"]) : readOnlyFields
         let kept = validation.check(members, Schema.of(path.kind), at: pointer, ignoring: ignored)

@@ -61,6 +61,14 @@ import Time
         fixture.close()
     }
 
+    @Test func `a bad name is named where it stands: in the path`() async throws {
+        let fixture = try ControlPlaneFixture()
+        let refusal = try await fixture.refusal(
+            #"{"operations":[{"op":"put","path":"gateways/N","value":{"uri":"sip:192.0.2.12","resends":99}}]}"#)
+        #expect(refusal.errors.map(\.pointer) == ["/operations/0/path", "/operations/0/value/resends"])
+        fixture.close()
+    }
+
     @Test(arguments: [
         (#"{}"#, ["/operations"]), (#"{"operations":[]}"#, ["/operations"]),
         (#"{"operations":[{"op":"put","path":"gateways/a"}]}"#, ["/operations/0/value"]),
