@@ -119,6 +119,7 @@ struct Candidate {
         if case .bulk(let bulk) = change.aim { return try carryOut(bulk, differences, of: change, at: time) }
         guard change.aim == .operations else { return try carryOut(differences, of: change, at: time) }
         let next = Revision(revision.number + 1)
+        let builderBefore = change.operations.count > 1 ? builder : nil
         var before: [ResourcePath: StoredObject?] = [:]
         var order: [ResourcePath] = []
         var outcomes: [OperationResult.Outcome] = []
@@ -140,10 +141,14 @@ struct Candidate {
             }
         }
         if let refusal = faults.refusal { throw refusal }
+        if let builderBefore {
+            builder.keepRows(ofGateways: order.filter { $0.kind == .gateways }.map(\.id), from: builderBefore)
+            builder.keepRows(ofPeers: order.filter { $0.kind == .ingressPeers }.map(\.id), from: builderBefore)
+        }
         var effects: [Effect] = []
         for path in order {
             let (old, new) = (before[path] ?? nil, try object(path))
-            if old?.body == new?.body, old?.createdAt == new?.createdAt {
+            if old?.body == new?.body {
                 changed[path] = .some(old)  // there and back again is no change
             } else {
                 effects.append(

@@ -18,6 +18,9 @@ struct RowPool: Sendable {
 
     mutating func giveBack(_ row: UInt16) { resting.append(row) }
 
+    /// Takes rows that were given back and still rest: they are again whose they were.
+    mutating func takeAgain(_ rows: Set<UInt16>) { resting.removeAll { rows.contains($0) } }
+
     mutating func settle() {
         guard !resting.isEmpty else { return }
         free += resting
@@ -64,4 +67,11 @@ struct PeerRowPool: Sendable {
     }
 
     mutating func giveBack(_ slot: PeerSlot) { free.append(slot) }
+
+    /// Takes a row that was given back. False: it is another peer's by now.
+    mutating func takeAgain(_ slot: PeerSlot) -> Bool {
+        guard let place = free.lastIndex(of: slot) else { return false }
+        free.remove(at: place)
+        return true
+    }
 }

@@ -74,6 +74,25 @@ package struct SnapshotBuilder: Sendable {
         if isMember(id) { areGroupsStale = true }
     }
 
+    /// Gives gateways the rows that they had before a change, where it took them out or changed their URI and then made
+    /// them as they were: they have lived on.
+    ///
+    /// - Parameter before: the data before the change, which is not settled.
+    package mutating func keepRows(ofGateways ids: some Sequence<String>, from before: SnapshotBuilder) {
+        var kept: Set<UInt16> = []
+        for id in ids {
+            guard let old = before.gateways[id], let gateway = gateways[id], gateway.uri == old.uri,
+                let oldSlot = before.slots[id], let slot = slots[id], slot != oldSlot
+            else { continue }
+            hide(slot)
+            rows.giveBack(slot.index)
+            kept.insert(oldSlot.index)
+            slots[id] = oldSlot
+            show(gateway, in: oldSlot)
+        }
+        if !kept.isEmpty { rows.takeAgain(kept) }
+    }
+
     /// True when a group has the gateway as a member.
     package func isMember(_ gateway: String) -> Bool { memberships[gateway] != nil }
 
@@ -151,6 +170,18 @@ package struct SnapshotBuilder: Sendable {
         guard peers.removeValue(forKey: id) != nil else { return }
         if let slot = peerSlots.removeValue(forKey: id) { peerRows.giveBack(slot) }
         compiledPlans = nil
+    }
+
+    /// Gives peers the rows that they had before a change, where it took them out and then made them again.
+    package mutating func keepRows(ofPeers ids: some Sequence<String>, from before: SnapshotBuilder) {
+        for id in ids {
+            guard let oldSlot = before.peerSlots[id], let slot = peerSlots[id], slot != oldSlot,
+                peerRows.takeAgain(oldSlot)
+            else { continue }
+            peerRows.giveBack(slot)
+            peerSlots[id] = oldSlot
+            compiledPlans = nil
+        }
     }
 
     /// The row of a peer.

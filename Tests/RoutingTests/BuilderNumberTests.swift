@@ -41,6 +41,35 @@ import Time
         #expect(table.status(of: successor).status == .inService)
     }
 
+    @Test func `rows that were given back and taken again are nobody else's`() throws {
+        let table = GatewayInformationTable()
+        var builder = SnapshotBuilder()
+        for number in 0..<3 { _ = builder.put(Self.gateway(number), in: table) }
+        builder.settle()
+        let slots = try (0..<3).map { try #require(builder.slot(of: "g\($0)")) }
+        let before = builder
+        for number in [2, 0] {
+            builder.removeGateway("g\(number)")
+            _ = builder.put(Self.gateway(number), in: table)
+            try #require(builder.slot(of: "g\(number)") != slots[number])
+        }
+        builder.removeGateway("g1")
+        builder.keepRows(ofGateways: ["g0", "g1", "g2"], from: before)
+        builder.settle()
+        #expect(builder.slot(of: "g0") == slots[0] && builder.slot(of: "g1") == nil)
+        #expect(builder.slot(of: "g2") == slots[2])
+        var indices: Set<UInt16> = [slots[0].index, slots[2].index]
+        for number in 3...GatewayInformationTable.slotLimitCount {
+            let isIn = builder.put(Self.gateway(number), in: table)
+            try #require(isIn, "the row of g1 and those in between are free again")
+            let slot = try #require(builder.slot(of: "g\(number)"))
+            let isAnother = indices.insert(slot.index).inserted
+            try #require(isAnother)
+        }
+        let isOneTooMany = builder.put(Self.gateway(100_000), in: table)
+        #expect(!isOneTooMany)
+    }
+
     @Test func `a list that comes and goes again and again leaves the lists' numbers as they were`() throws {
         var builder = SnapshotBuilder()
         builder.put(RoutingList(id: "stays", entries: []))

@@ -41,6 +41,26 @@ import Time
         #expect(try Self.owner(SnapshotBuilder.empty, "10.0.0.1") == nil)
     }
 
+    @Test func `a peer that a change takes out and makes again keeps its row, and nobody else gets it`() throws {
+        var builder = SnapshotBuilder()
+        builder.put(try Self.peer("a", ["10.0.0.0/8"]))
+        let slot = try #require(builder.slot(ofPeer: "a"))
+        let before = builder
+        builder.removePeer("a")
+        builder.put(try Self.peer("a", ["10.0.0.0/8"]))
+        builder.keepRows(ofPeers: ["a", "b"], from: before)
+        #expect(builder.slot(ofPeer: "a") == slot)
+        let address = try #require(IPAddress("10.0.0.1"))
+        #expect(builder.snapshot(revision: Revision(1)).peer(for: address)?.slot == slot)
+        var indices: Set<UInt16> = [slot.index]
+        for number in 1..<PeerTable.slotLimitCount {
+            let isIn = builder.put(try Self.peer("p\(number)", ["192.0.2.1"]))
+            try #require(isIn)
+            let isAnother = indices.insert(builder.slot(ofPeer: "p\(number)")?.index ?? slot.index).inserted
+            try #require(isAnother)
+        }
+    }
+
     @Test(arguments: 0..<20) func `random networks: the same as looking at each of them`(seed: Int) throws {
         var generator = BuilderNumberTests.SeededNumbers(state: UInt64(seed) + 99)
         var builder = SnapshotBuilder()
