@@ -55,9 +55,11 @@ extension ControlPlane {
     /// `whenDone` is called once, from another thread or the caller's, and must not block: with success, and the
     /// revision as the API shows it, only after that is on disk and in force. What is decided so already is so again.
     ///
-    /// Refusals: `notFound`, and `conflict` when the revision waits for no confirmation.
+    /// Refusals: `notFound`, `conflict` when the revision waits for no confirmation, and `forbidden`.
+    ///
+    /// - Parameter mayChangeSettings: false: what changed the settings is not taken back.
     package func settle(
-        _ number: Int64, isConfirmed: Bool, by asker: TokenRegistry.Asker,
+        _ number: Int64, isConfirmed: Bool, by asker: TokenRegistry.Asker, mayChangeSettings: Bool,
         whenDone: @escaping @Sendable (Result<Revised<JSONValue>, Refusal>) -> Void
     ) {
         let revision = Revision(number)
@@ -65,7 +67,12 @@ extension ControlPlane {
             let summary = try summary(of: revision).value
             guard let confirmation = summary.confirmation else { throw .noPendingConfirmation(of: revision) }
             switch (confirmation.state, isConfirmed) {
-            case (.pending, _): break
+            case (.pending, true): break
+            case (.pending, false):
+                guard mayChangeSettings || state.confirmations[revision]?.hasTouched(.settings) != true else {
+                    throw Refusal(
+                        .forbidden, "Revision \(number) changed the settings; to take it back needs the role admin.")
+                }
             case (.confirmed, true), (.goneBack, false):
                 return whenDone(Result { () throws(Refusal) in try shown(revision) })
             case (.confirmed, false), (.goneBack, true), (.superseded, _): throw .settled(confirmation)

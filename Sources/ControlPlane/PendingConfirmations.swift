@@ -86,6 +86,9 @@ struct PendingConfirmation: Sendable {
         if path.kind == .ingressPeers { networks.formUnion(before.body.networks("networks") ?? []) }
     }
 
+    /// True when it changed the object.
+    func hasTouched(_ path: ResourcePath) -> Bool { touched.contains(path) }
+
     /// True when it made the object.
     func hasMade(_ path: ResourcePath) -> Bool { made.contains(path) }
 

@@ -58,12 +58,15 @@ extension Endpoint {
     /// Lets a change stay that waits for its confirmation, or takes it back.
     private static func settlement(_ request: HTTPRequest, isConfirmed: Bool) throws(HTTPProblem) -> HTTPOutcome {
         let (number, asker) = (try request.revisionNumber(), request.asker)
+        let isAdmin = request.identity.role >= .admin
         guard try request.objectOrNothing() == .object([:]) else {
             throw HTTPProblem(.malformed, "nothing is to be said here; send {} or no body")
         }
         return .change(
             PendingChange { controlPlane, whenDone in
-                controlPlane.settle(number, isConfirmed: isConfirmed, by: asker) { whenDone($0.answer) }
+                controlPlane.settle(number, isConfirmed: isConfirmed, by: asker, mayChangeSettings: isAdmin) {
+                    whenDone($0.answer)
+                }
             })
     }
 

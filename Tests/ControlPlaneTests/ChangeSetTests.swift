@@ -260,7 +260,7 @@ extension ControlPlaneFixture {
 
     func settle(_ revision: Int64, isConfirmed: Bool) async -> Result<JSONValue, Refusal> {
         await withCheckedContinuation { continuation in
-            plane.settle(revision, isConfirmed: isConfirmed, by: .test) {
+            plane.settle(revision, isConfirmed: isConfirmed, by: .test, mayChangeSettings: true) {
                 continuation.resume(returning: $0.map(\.value))
             }
         }

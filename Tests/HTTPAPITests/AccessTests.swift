@@ -197,6 +197,26 @@ struct AccessTests {
         #expect(try ask(api, "GET", "/livez", "nobodys-token").status == 200)
     }
 
+    @Test func `what changed the settings and waits is taken back by admins, all else by operators too`() throws {
+        let api = try fixture()
+        let token = try newToken(api, "oss", "operator")
+        func wait(_ operation: String) throws -> Int64 {
+            let body = "{\"confirm_within_s\":3600,\"operations\":[\(operation)]}"
+            let made = try ask(api, "POST", "/v1/changes", Self.adminToken, body: body)
+            guard case .integer(let revision)? = made.json["revision"] else {
+                throw RawClient.Failure(reason: made.body)
+            }
+            return revision
+        }
+        let settings = try wait(#"{"op":"patch","path":"settings","value":{"record_route":false}}"#)
+        let other = try wait(#"{"op":"put","path":"gateways/a","value":{"uri":"sip:192.0.2.1"}}"#)
+        let refused = try ask(api, "POST", "/v1/revisions/\(settings)/take-back", token)
+        #expect(refused.status == 403 && refused.text("type") == "/problems/forbidden", "\(refused.body)")
+        #expect(try ask(api, "GET", "/v1/settings", token).json["record_route"] == .bool(false))
+        #expect(try ask(api, "POST", "/v1/revisions/\(other)/take-back", token).status == 200)
+        #expect(try ask(api, "POST", "/v1/revisions/\(settings)/take-back", Self.adminToken).status == 200)
+    }
+
     @Test func `the audit names the token and the request`() throws {
         let api = try fixture()
         let token = try newToken(api, "oss", "operator")
