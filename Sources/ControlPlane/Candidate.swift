@@ -90,13 +90,16 @@ struct Candidate {
         let entry = trial.entries.count > entries.count ? trial.entries.last : nil
         var paths = entry?.effects.map(\.path) ?? []
         var touching = paths
+        var otherRouteCount = 0
         if let stage = entry?.routes {
             // Of very many routes the first are named, and it is not asked which tests they are about.
-            paths += try firstPaths(stage, limitCount: ChangePreview.nameLimitCount)
+            let named = try firstPaths(stage, limitCount: ChangePreview.nameLimitCount)
+            paths += named
+            otherRouteCount = stage.counts.total - named.count
             touching += stage.planIDs.map { ResourcePath(.routingPlans, $0) }
         }
         return PreviewBasis(
-            before: builder, after: trial.builder, paths: paths,
+            before: builder, after: trial.builder, paths: paths, otherRouteCount: otherRouteCount,
             tests: trial.tests.touched(by: touching).prefix(ChangePreview.nameLimitCount).map(\.id))
     }
 

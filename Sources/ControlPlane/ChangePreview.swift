@@ -10,6 +10,8 @@ struct PreviewBasis: Sendable {
     let after: SnapshotBuilder
     /// The objects that it changes.
     let paths: [ResourcePath]
+    /// How many routes it changes besides: of very many the first are among `paths`.
+    var otherRouteCount = 0
     /// The ids of the stored routing tests that it touches, the first of them.
     var tests: [String] = []
 }
@@ -94,10 +96,17 @@ struct TouchedRouting {
         }
         self.groups = groups.sorted()
         for path in routes.sorted(by: { $0.text < $1.text }) { add(path.plan ?? "", path.id) }
+        prefixCount += basis.otherRouteCount
         // A route that led to one of the lists before and does not any more is changed itself.
         basis.after.forEachRoute(toAny: lists) { plan, prefix in
             let id = prefix.description
-            if routes.isEmpty || !routes.contains(ResourcePath(route: id, plan: plan)) { add(plan, id) }
+            guard routes.isEmpty || !routes.contains(ResourcePath(route: id, plan: plan)) else { return }
+            if basis.otherRouteCount > 0 {  // one that is another is counted already
+                guard basis.before.route(at: prefix, in: plan) == basis.after.route(at: prefix, in: plan) else {
+                    return
+                }
+            }
+            add(plan, id)
         }
     }
 

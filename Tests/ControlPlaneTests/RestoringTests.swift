@@ -92,6 +92,22 @@ import Time
         #expect(try Store.check(path: fixture.folder.file()).findings.isEmpty)
     }
 
+    @Test func `its preview counts all prefixes that it touches, each once, and names the first`() async throws {
+        let fixture = try ControlPlaneFixture(restoresInPlace: 0)
+        try await fixture.provisionLondon()
+        let first = fixture.plane.revision
+        let rows = (1000..<1300).map { "\($0),uk\n" }.joined()
+        _ = try await fixture.bulk("prefix,routing_list\n44,uk\n" + rows).get()
+        try await fixture.commit(try patch("gateways/lon1", #"{"resends":1}"#))
+        let second = fixture.plane.revision
+        for revision in [first, second] {
+            let preview = try #require(try await fixture.restore(revision)["preview"])
+            #expect(preview["prefix_count"] == .integer(301), "300 that come or go, and 44, which leads to lon1")
+            #expect(preview["prefixes"]?.list.count == 100)
+        }
+        fixture.close()
+    }
+
     @Test func `stored tests stand against it, and nothing is left of one that is refused`() async throws {
         let fixture = try ControlPlaneFixture(restoresInPlace: 0)
         let (first, second) = try await fill(fixture)
