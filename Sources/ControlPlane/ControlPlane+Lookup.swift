@@ -25,7 +25,12 @@ extension ControlPlane {
         if snapshot.isApart {
             answer["redirect_servers"] = .array(snapshot.settings.redirectServers.map { .string($0.uri) })
         }
-        if let plan {
+        if isPeerFull(query, snapshot) {
+            answer.merge(
+                Self.failure(
+                    status: 503, reason: "the ingress peer has as many calls as it may have", retryAfterSeconds: 1)
+            ) { $1 }
+        } else if let plan {
             explain(query, plan, snapshot, table, into: &answer)
         } else {
             let failure = RoutingFailure.unknownPeer
@@ -36,11 +41,22 @@ extension ControlPlane {
         return Revised(.object(answer), revision: snapshot.revision)
     }
 
+    /// True when the ingress peer that the call comes from may not have one more call.
+    private func isPeerFull(_ query: LookupQuery, _ snapshot: RoutingSnapshot) -> Bool {
+        guard let source = query.source.flatMap({ IPAddress($0) }), let peer = snapshot.peer(for: source),
+            let slot = state.builder.slot(ofPeer: snapshot.name(of: peer))  // of an earlier revision's: as it is now
+        else { return false }
+        return !peers.allows(slot, peer.limits, now: now(of: query))
+    }
+
+    /// When the call comes.
+    private func now(of query: LookupQuery) -> Instant { query.at.map { clock.instant(of: $0) } ?? clock.now }
+
     private func explain(
         _ query: LookupQuery, _ plan: PlanNumber, _ snapshot: RoutingSnapshot, _ table: GatewayInformationTable,
         into answer: inout [String: JSONValue]
     ) {
-        let now = query.at.map { clock.instant(of: $0) } ?? clock.now
+        let now = now(of: query)
         let call = RoutingQuery(
             number: query.number, caller: query.caller, callID: query.callID, in: plan, now: now,
             wallTime: query.at ?? clock.wallTime)

@@ -5,7 +5,7 @@ import Time
 
 extension ControlPlane {
     /// The routing data of an earlier revision as far as one look-up needs them: its plan's routes for the number,
-    /// their lists, groups and gateways. A gateway that has the same URI now has its present status.
+    /// their lists, groups and gateways. A gateway that has the same URI now has its present status and load.
     func past(
         _ query: LookupQuery, at revision: Revision
     ) throws(Refusal) -> (snapshot: RoutingSnapshot, table: GatewayInformationTable) {
@@ -26,12 +26,12 @@ extension ControlPlane {
             throw Self.unreadable(error)
         }
         let live = state.builder
+        past.table.holdStatus(table.isNetworkSuspected)
         for id in past.builder.gateways.keys {
             guard let uri = past.builder.gateways[id]?.uri, live.gateways[id]?.uri == uri,
                 let slot = past.builder.slot(of: id), let present = live.slot(of: id)
             else { continue }
-            let word = table.status(of: present)
-            past.table.restore(slot, word.status, cause: word.cause, timeValue: word.timeValue)
+            past.table.copy(present, of: table, to: slot)
         }
         return (past.builder.snapshot(revision: revision), past.table)
     }

@@ -19,6 +19,8 @@ package final class ControlPlane: Sendable {
     package let snapshots: SnapshotCell
     /// The live status of every gateway.
     package let table: GatewayInformationTable
+    /// How many calls each ingress peer has.
+    package let peers = PeerTable()
     /// Who keeps status changes.
     package let networkManager: NetworkManager
     /// Who may use the API.

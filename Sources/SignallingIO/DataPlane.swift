@@ -35,12 +35,13 @@ package final class DataPlane: Sendable {
 
     /// Binds everything; no thread runs yet, and what arrives waits in the sockets.
     ///
+    /// - Parameter peers: counts the calls of ingress peers.
     /// - Parameter onTransitions: gets status changes, each of which is in the table already, on a thread of its own.
     /// - Parameter onCalls: gets what came of calls, on the same thread.
     /// - Parameter onSightings: gets what attempts showed of gateways that are provisioned elsewhere, on that thread.
     /// - Parameter onFault: gets a line about a worker that can't go on.
     package init(
-        settings: DataPlaneSettings, cell: SnapshotCell, table: GatewayInformationTable,
+        settings: DataPlaneSettings, cell: SnapshotCell, table: GatewayInformationTable, peers: PeerTable = PeerTable(),
         onTransitions: @escaping @Sendable ([StatusTransition]) -> Void,
         onCalls: @escaping @Sendable (CallNews) -> Void = { _ in },
         onSightings: @escaping @Sendable ([GatewaySighting]) -> Void = { _ in },
@@ -72,7 +73,6 @@ package final class DataPlane: Sendable {
         let hasStreams = sockets.contains { $0.contains(where: \.isStream) }
         let directory =
             count > 1 && hasStreams ? StreamDirectory(connectionCount: streamLimits.connectionCount * count) : nil
-        let peers = PeerTable()
         var workers: [Worker] = []
         for (number, sockets) in sockets.enumerated() {
             let settings = settings.worker(number, of: count, listeners)

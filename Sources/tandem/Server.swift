@@ -77,7 +77,7 @@ final class Server: Sendable {
             store = try Store.open(path: settings.databasePath, node: "local", at: clock.wallTime)
             controlPlane = try ControlPlane(store: store, changeLog: nil, clock: clock)
             controlPlane.tokens.setFileToken(adminToken)
-            let networkManager = controlPlane.networkManager
+            let (networkManager, peers) = (controlPlane.networkManager, controlPlane.peers)
             networkManager.onChange { Self.write($0, to: log) }
             outgoing = HTTPClient(userAgent: "Tandem/\(Tandem.version)", clock: clock)
             reports = SightingReports(
@@ -90,7 +90,7 @@ final class Server: Sendable {
             signalling.workerCount = settings.workerCount
             signalling.isRealTime = settings.workerPriority == .realTime
             dataPlane = try DataPlane(
-                settings: signalling, cell: controlPlane.snapshots, table: controlPlane.table,
+                settings: signalling, cell: controlPlane.snapshots, table: controlPlane.table, peers: peers,
                 onTransitions: { [controlPlane, clock] in
                     networkManager.receive($0)
                     ApartLog.writeRedirectServers($0, of: controlPlane.snapshots, clock: clock, to: log)

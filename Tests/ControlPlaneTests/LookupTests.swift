@@ -1,3 +1,4 @@
+import Addressing
 import ControlPlane
 import Fixtures
 import JSON
@@ -179,6 +180,62 @@ extension LookupTests {
         try fixture.takeOut("lon2")
         #expect(Self.gateways(try lookup("44", at: old)) == ["lon1"], "lon2 has the same URI still, and is out")
         #expect(throws: Refusal.self) { try lookup("44", at: fixture.plane.revision + 1) }
+        fixture.close()
+    }
+
+    @Test func `a source whose peer has as many calls as it may have is refused as its call would be`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        try await fixture.commit(
+            try put("ingress-peers/pbx", #"{"networks":["198.51.100.0/24"],"max_calls":1}"#),
+            try put("ingress-peers/slow", #"{"networks":["203.0.113.0/24"],"max_calls_per_second":0}"#))
+        let old = fixture.plane.revision
+        try await fixture.commit(try patch("ingress-peers/slow", #"{"max_calls_per_second":null}"#))
+        func lookup(_ source: String?, at revision: Int64? = nil) throws -> JSONValue {
+            var query = LookupQuery(number: "442071")
+            (query.source, query.revision) = (source, revision)
+            return try fixture.plane.lookup(query).value
+        }
+        let address = try #require(IPAddress("198.51.100.7"))
+        let peer = try #require(fixture.plane.snapshots.latest.peer(for: address))
+        #expect(Self.gateways(try lookup("198.51.100.7")) == ["lon1", "lon2"])
+        let isBegun = fixture.plane.peers.beginCall(peer.slot, peer.limits, now: fixture.clock.now)
+        #expect(isBegun)
+        for revision in [nil, old] {
+            let full = try lookup("198.51.100.7", at: revision)
+            #expect(full["outcome"] == .string("failure") && full["status"] == .integer(503))
+            #expect(full["retry_after_s"] == .integer(1) && full["targets"] == .array([]))
+            #expect(full["reason"] == .string("the ingress peer has as many calls as it may have"))
+        }
+        #expect(Self.gateways(try lookup(nil)) == ["lon1", "lon2"], "nobody is asked about")
+        #expect(Self.gateways(try lookup("203.0.113.1")) == ["lon1", "lon2"])
+        #expect(try lookup("203.0.113.1", at: old)["status"] == .integer(503), "the limits of that time")
+        #expect(fixture.plane.peers.liveCalls(peer.slot) == 1, "a look-up counts for nothing")
+        fixture.plane.peers.endCall(peer.slot)
+        #expect(Self.gateways(try lookup("198.51.100.7")) == ["lon1", "lon2"])
+        fixture.close()
+    }
+
+    @Test func `a kept revision is asked with the present calls`() async throws {
+        let fixture = try ControlPlaneFixture()
+        try await fixture.provisionLondon()
+        try await fixture.commit(
+            try patch("gateways/lon1", #"{"max_calls":1}"#), try patch("gateways/lon2", #"{"max_calls_per_second":1}"#))
+        let old = fixture.plane.revision
+        try await fixture.commit(try patch("gateways/lon1", #"{"max_calls":null}"#))
+        func lookup() throws -> JSONValue {
+            var query = LookupQuery(number: "442071")
+            query.revision = old
+            return try fixture.plane.lookup(query).value
+        }
+        #expect(Self.gateways(try lookup()) == ["lon1", "lon2"])
+        let (table, now) = (fixture.plane.table, fixture.clock.now)
+        let first = table.beginCall(try fixture.slot("lon1"), limits: CallLimits(), now: now)
+        #expect(first)
+        #expect(Self.gateways(try lookup()) == ["lon2"])
+        let second = table.beginCall(try fixture.slot("lon2"), limits: CallLimits(maxCallsPerSecond: 1), now: now)
+        #expect(second)
+        #expect(try lookup()["status"] == .integer(503))
         fixture.close()
     }
 }
