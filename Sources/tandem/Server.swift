@@ -36,6 +36,14 @@ struct ServerSettings: Sendable {
             role: role, address: setting.address, isAlsoOverTCP: setting.isAlsoOverTCP,
             advertised: isSpoken ? advertise : nil)
     }
+
+    /// The line about a socket that can't be had, with the setting that asked for its address.
+    func failure(_ error: SocketError) -> Failure {
+        let wanted = error.address?.hostPort
+        let isOfProxy = proxies.contains { $0.address.hostPort == wanted }
+        let isOfRedirect = redirects.contains { $0.address.hostPort == wanted }
+        return .setting("\(isOfProxy ? "--proxy " : isOfRedirect ? "--redirect " : "")\(error)")
+    }
 }
 
 /// The running process: both planes, wired.
@@ -107,7 +115,7 @@ final class Server: Sendable {
         } catch let error as StoreError {
             throw Failure.setting("--database \(error.detail)")
         } catch let error as SocketError {
-            throw Failure.setting("\(error)")
+            throw settings.failure(error)
         }
         sweeper = Sweeper { [controlPlane, reports] in
             controlPlane.networkManager.sweep()
@@ -186,7 +194,7 @@ final class Server: Sendable {
             store.close()
             throw Failure.setting("--api \(error.description)")
         } catch let error as SocketError {
-            throw Failure.setting("\(error)")
+            throw settings.failure(error)
         }
         controlPlane.start(version: Tandem.version)
         outgoing.start()

@@ -37,7 +37,7 @@ extension IntegrationTests {
                 #expect(ending == .exit(2))
                 #expect(lines.count == 1, "\(lines)")
                 #expect(lines.first?.contains(address) == true, "\(lines)")
-                #expect(role != "api" || lines.first?.contains("--api ") == true, "\(lines)")
+                #expect(lines.first?.contains("--\(role) ") == true, "\(lines)")
                 #expect(try tandem.get("/livez").status == 200, "the first goes on")
             }
         }
