@@ -61,7 +61,7 @@ extension Candidate {
             for revision in confirmations.revisions where revision > past {
                 // Should the restore go back, it would be in force again, and nothing would take it back any more.
                 if change.confirmWithin != nil, let pending = confirmations[revision] {
-                    throw pending.refusal("what may go back itself would supersede it", at: time)
+                    throw pending.refusal("a restore that may go back itself would supersede it", at: time)
                 }
                 settlements.append(settled(revision, .superseded, by: next))
                 confirmations.remove(revision)
