@@ -208,7 +208,7 @@ final class HTTPExchange {
         guard let refused, discardedBytes > discardLimitBytes else { return .taken }
         if !isTold {
             (isTold, status) = (true, refused.status)
-            guard let watch, watch.tell(service.rawAnswer(refused)) else { return .ended }
+            guard let watch, watch.tell(service.rawAnswer(refused, requestID: id)) else { return .ended }
         }
         return discardedBytes / 4 <= discardLimitBytes ? .taken : .ended
     }
@@ -310,7 +310,7 @@ final class HTTPExchange {
         stream.begin()
         watch?.whenGone { stream.noteHangUp() }
         status = 200
-        return HTTPDaemon.queue(stream, headers: commonHeaders(nil), connection)
+        return HTTPDaemon.queue(stream, headers: service.commonHeaders(requestID: id), connection)
     }
 
     private func answer(to failure: Route.Failure) -> HTTPAnswer {
@@ -330,21 +330,14 @@ final class HTTPExchange {
         return problem.answer(requestID: id)
     }
 
-    /// What every answer has.
-    private func commonHeaders(_ revision: Int64?, isPrivate: Bool = false) -> [(name: String, value: String)] {
-        [
-            ("Server", "Tandem/\(service.settings.version)"), ("Cache-Control", isPrivate ? "no-store" : "no-cache"),
-            ("X-Content-Type-Options", "nosniff"), ("Tandem-Request-Id", id),
-            ("Tandem-Revision", "\(revision ?? service.controlPlane.revision)"),
-        ]
-    }
-
     private func send(_ answer: HTTPAnswer, _ connection: OpaquePointer) -> Bool {
         status = answer.status
         // A client that does not read its answer is waited for as long as one that does not send its body.
         watch?.expect(
             within: service.settings.bodyTimeout, from: service.clock.now, orElse: nil, isClientsTurn: false)
-        let headers = commonHeaders(answer.revision, isPrivate: answer.isPrivate) + answer.headers
+        let headers =
+            service.commonHeaders(requestID: id, revision: answer.revision, isPrivate: answer.isPrivate)
+            + answer.headers
         let pace = HTTPDaemon.ReadingPace(watch, service.settings, from: service.clock.now)
         if let file = answer.file {
             let source = HTTPDaemon.FileSource(file, pace)

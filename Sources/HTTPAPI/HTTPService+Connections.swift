@@ -1,4 +1,5 @@
 import Addressing
+import ControlPlane
 import Time
 
 extension HTTPService {
@@ -53,15 +54,29 @@ extension HTTPService {
 
     /// A whole answer as bytes, for a connection that libmicrohttpd can't answer on; it ends there.
     func rawAnswer(_ problem: HTTPProblem, requestID: String) -> [UInt8] {
-        rawAnswer(problem.answer(requestID: requestID))
+        rawAnswer(problem.answer(requestID: requestID), requestID: requestID)
     }
 
     /// The same of an answer with a body that is whole.
-    func rawAnswer(_ answer: HTTPAnswer) -> [UInt8] {
-        let reason = HTTPDaemon.reasonPhrase(answer.status)
-        var head = "HTTP/1.1 \(answer.status) \(reason)\r\nServer: Tandem/\(settings.version)\r\nConnection: close\r\n"
-        for header in answer.headers { head += "\(header.name): \(header.value)\r\n" }
+    func rawAnswer(_ answer: HTTPAnswer, requestID: String) -> [UInt8] {
+        var head = "HTTP/1.1 \(answer.status) \(HTTPDaemon.reasonPhrase(answer.status))\r\nConnection: close\r\n"
+        for header in commonHeaders(requestID: requestID) + answer.headers {
+            head += "\(header.name): \(header.value)\r\n"
+        }
         head += "Content-Length: \(answer.body.count)\r\n\r\n"
         return Array(head.utf8) + answer.body
+    }
+
+    /// What every answer has.
+    ///
+    /// - Parameter revision: what the answer reflects; nil: the present one.
+    func commonHeaders(
+        requestID: String, revision: Int64? = nil, isPrivate: Bool = false
+    ) -> [(name: String, value: String)] {
+        [
+            ("Server", "Tandem/\(settings.version)"), ("Cache-Control", isPrivate ? "no-store" : "no-cache"),
+            ("X-Content-Type-Options", "nosniff"), ("Tandem-Request-Id", requestID),
+            ("Tandem-Revision", "\(revision ?? controlPlane.revision)"),
+        ]
     }
 }

@@ -1,17 +1,20 @@
 import Addressing
 import Synchronization
 
-/// Keeps web pages of elsewhere away from an open port (API section 2): `Host` must name us, and so must `Origin` where
-/// a browser sends one.
+/// Keeps web pages of elsewhere away from an open port (API section 2): `Host` must name us, and where a browser sends
+/// `Origin` it must be what `Host` names: a page of another port of the same host is one of elsewhere (RFC 6454
+/// section 5).
 final class HostGuard: Sendable {
     private let names: Set<String>
     private let bound: IPAddress
+    private let isTLS: Bool
     /// The `Host` that was ours last: nearly every request has the same.
     private let last = Mutex<String?>(nil)
 
     init(_ settings: HTTPSettings) {
         names = settings.hostNames.union(["localhost"])
         bound = settings.address
+        isTLS = settings.tlsIdentity != nil
     }
 
     /// Throws `forbidden` for a request that is not meant for us.
@@ -25,7 +28,7 @@ final class HostGuard: Sendable {
             last.withLock { $0 = host }
         }
         guard let origin = headers.origin else { return }
-        guard let scheme = origin.firstRange(of: "://"), isOurs(String(origin[scheme.upperBound...])) else {
+        guard let host = headers.host, isSame(origin: origin, asHost: host) else {
             throw HTTPProblem(.forbidden, "web pages of the origin \(origin.debugDescription) may not use this server")
         }
     }
@@ -38,6 +41,21 @@ final class HostGuard: Sendable {
                 "the target's host \(authority.debugDescription) is not a name of this server; use localhost or its "
                     + "address")
         }
+    }
+
+    /// True when a page of the origin came from the host that the request is for. The scheme of an origin is ours: with
+    /// TLS https; without, https too, since a proxy before us may be what has it.
+    private func isSame(origin: String, asHost host: String) -> Bool {
+        let origin = origin.trimmed.lowercased()
+        guard let separator = origin.firstRange(of: "://") else { return false }
+        let scheme = origin[..<separator.lowerBound]
+        guard scheme == "https" || scheme == "http" && !isTLS else { return false }
+        let usual = scheme == "https" ? ":443" : ":80"
+        func withoutUsualPort(_ authority: String) -> Substring {
+            authority.hasSuffix(usual) ? authority.dropLast(usual.count) : authority[...]
+        }
+        let authority = String(origin[separator.upperBound...])
+        return isOurs(authority) && withoutUsualPort(authority) == withoutUsualPort(host.trimmed.lowercased())
     }
 
     /// True for a name or address of ours, with any port.

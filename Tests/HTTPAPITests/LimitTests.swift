@@ -54,8 +54,14 @@ struct LimitTests {
     @Test(arguments: [
         ("localhost:8080", nil, 200), ("127.0.0.1", nil, 200), ("[::1]:80", nil, 200), ("LocalHost", nil, 200),
         ("evil.example", nil, 403), ("localhost.evil.example", nil, 403), ("192.0.2.7", nil, 403), ("", nil, 403),
-        ("tandem.example", nil, 200), ("localhost", "http://localhost:3000", 200), ("localhost", "null", 403),
-        ("localhost", "https://evil.example", 403),
+        ("tandem.example", nil, 200), ("localhost", "null", 403), ("localhost", "https://evil.example", 403),
+        ("localhost:9000", "http://localhost:9000", 200), ("LocalHost:80", "http://localhost", 200),
+        ("localhost", "http://LOCALHOST:80", 200), ("[::1]:8080", "http://[::1]:8080", 200),
+        ("tandem.example", "https://tandem.example", 200), ("tandem.example:443", "https://tandem.example", 200),
+        ("localhost:8080", "http://localhost:3000", 403), ("localhost", "http://localhost:3000", 403),
+        ("localhost:8080", "http://localhost", 403), ("127.0.0.1:8000", "http://127.99.1.2:8000", 403),
+        ("localhost:8080", "http://127.0.0.1:8080", 403), ("localhost", "http://localhost:443", 403),
+        ("localhost", "ftp://localhost", 403), ("localhost", "localhost", 403),
     ])
     func `Host and Origin must be ours`(host: String, origin: String?, status: Int) throws {
         let api = try APIFixture { settings, _ in settings.hostNames = ["tandem.example"] }
@@ -136,10 +142,12 @@ struct LimitTests {
         let late = try body.response()
         #expect(late.status == 408 && late.text("type") == "/problems/too-slow")
         #expect(late.text("detail")?.contains("body") == true)
+        #expect(late["Tandem-Revision"] == "1" && late["Tandem-Request-Id"] == late.text("instance"))
         #expect(body.isClosed(afterMilliseconds: 5000))
         let headers = try api.client()
         headers.send("GET /livez HTTP/1.1\r\nHo")
-        #expect(try headers.response().status == 408)
+        let lateHeaders = try headers.response()
+        #expect(lateHeaders.status == 408 && lateHeaders["Tandem-Revision"] == "1")
     }
 
     @Test func `connections from one address above the limit are 429, and the answer names the limit`() throws {
@@ -152,7 +160,7 @@ struct LimitTests {
         }
         let fourth = try api.client()
         let refused = try fourth.response()
-        #expect(refused.status == 429 && refused["Retry-After"] == "1")
+        #expect(refused.status == 429 && refused["Retry-After"] == "1" && refused["Tandem-Revision"] == "1")
         #expect(refused.text("detail")?.contains("3 connections from one address") == true)
         #expect(fourth.isClosed(afterMilliseconds: 5000))
         #expect(streams.count == 3)
