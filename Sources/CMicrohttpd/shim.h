@@ -156,3 +156,9 @@ static inline ssize_t tandem_http_end_with_error(void) { return MHD_CONTENT_READ
 
 /// The size of a body that nobody knows beforehand.
 static inline uint64_t tandem_http_size_unknown(void) { return MHD_SIZE_UNKNOWN; }
+
+/// Has a body of unknown size end with the connection and not with a last chunk, which libmicrohttpd 0.9.75 sends in
+/// answer to HEAD too: the client would take it for the beginning of the next answer.
+static inline void tandem_http_end_with_connection(struct MHD_Response *response) {
+    MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}

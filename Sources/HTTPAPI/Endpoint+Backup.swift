@@ -6,7 +6,7 @@ extension Endpoint {
     /// A copy of the whole database (API section 1).
     static let backup: [Endpoint] = [
         Endpoint(.get, "/v1/backup", form: .text) { _, request throws(HTTPProblem) in
-            guard !request.isHead else { return .answer(HTTPAnswer(200, type: FileBody.type)) }
+            guard !request.isHead else { return .answer(.headOfStream(type: FileBody.type)) }
             let asker = request.asker
             return .change(
                 PendingChange { controlPlane, whenDone in

@@ -70,7 +70,12 @@ extension HTTPService {
         }
         let type = types[place] == "text/csv" ? "text/csv; charset=utf-8; header=present" : types[place]
         let isKnown = try request.isKnown(table.etag)
-        var answer = HTTPAnswer(isKnown ? 304 : 200, type: isKnown ? nil : type, revision: table.revision)
+        var answer =
+            isKnown
+            ? HTTPAnswer(304, revision: table.revision)
+            : request.isHead
+                ? .headOfStream(type: type, revision: table.revision)
+                : HTTPAnswer(200, type: type, revision: table.revision)
         answer.headers.append(("ETag", "\"\(table.etag)\""))
         if !isKnown, !request.isHead { answer.pages = PagedBody(type: type) { () throws(Refusal) in try table.next() } }
         return .answer(answer)

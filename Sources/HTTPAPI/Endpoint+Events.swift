@@ -31,7 +31,7 @@ extension HTTPService {
         } else {
             start = try asked { () throws(Refusal) in try controlPlane.newestEvent() }
         }
-        guard !request.isHead else { return .answer(HTTPAnswer(200, type: "text/event-stream")) }
+        guard !request.isHead else { return .answer(.headOfStream(type: "text/event-stream")) }
         let stream = EventStream(
             self, EventReader(after: start, types: types), for: request.identity,
             startsWithStatus: snapshot && resumed == nil)

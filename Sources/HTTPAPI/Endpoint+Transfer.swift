@@ -28,8 +28,12 @@ extension Endpoint {
     private static let exportType = "application/x-ndjson"
 
     private static func answer(_ export: RoutingExport, _ request: HTTPRequest) throws(HTTPProblem) -> HTTPAnswer {
-        var answer = HTTPAnswer(200, type: exportType, revision: export.revision)
-        if try request.isKnown(export.etag) { answer = HTTPAnswer(304, revision: export.revision) }
+        var answer =
+            try request.isKnown(export.etag)
+            ? HTTPAnswer(304, revision: export.revision)
+            : request.isHead
+                ? .headOfStream(type: exportType, revision: export.revision)
+                : HTTPAnswer(200, type: exportType, revision: export.revision)
         answer.headers.append(("ETag", "\"\(export.etag)\""))
         guard answer.status == 200 else { return answer }
         let name = "tandem-\(export.revision).ndjson"

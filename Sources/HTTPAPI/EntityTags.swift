@@ -17,6 +17,8 @@ struct EntityTags: Equatable {
         var (strong, weak): ([String], [String]) = ([], [])
         var rest = text[...]
         while true {
+            rest = rest.drop { $0 == "," || $0 == " " || $0 == "\t" }  // RFC 9110 section 5.6.1.2: empty elements
+            if rest.isEmpty, !strong.isEmpty || !weak.isEmpty { break }
             let isWeak = rest.hasPrefix("W/")
             if isWeak { rest.removeFirst(2) }
             guard rest.first == "\"" else { return nil }
@@ -30,7 +32,6 @@ struct EntityTags: Equatable {
             rest = rest[rest.index(after: end)...].drop { $0 == " " || $0 == "\t" }
             if rest.isEmpty { break }
             guard rest.first == "," else { return nil }
-            rest = rest.dropFirst().drop { $0 == " " || $0 == "\t" }
         }
         (self.strong, self.weak) = (strong, weak)
     }

@@ -16,6 +16,13 @@ struct FieldLines {
     private(set) var transferEncodingCount = 0
     /// How often `Authorization` is given.
     private(set) var authorizationCount = 0
+    /// The list in all lines of `Accept`; nil: there is none. Lists are one on however many lines they stand (RFC 9110
+    /// section 5.3).
+    private(set) var accept: String?
+    /// The same of `If-Match`.
+    private(set) var ifMatch: String?
+    /// The same of `If-None-Match`.
+    private(set) var ifNoneMatch: String?
     /// The name, as far as it was read, of the first line that can be taken in two ways; nil: there is none.
     private(set) var ambiguousName: String?
 
@@ -45,10 +52,18 @@ struct FieldLines {
         if strcasecmp(name, "Content-Length") == 0 { contentLengthCount += 1 }
         if strcasecmp(name, "Transfer-Encoding") == 0 { transferEncodingCount += 1 }
         if strcasecmp(name, "Authorization") == 0 { authorizationCount += 1 }
+        if strcasecmp(name, "Accept") == 0 { Self.add(value, to: &accept) }
+        if strcasecmp(name, "If-Match") == 0 { Self.add(value, to: &ifMatch) }
+        if strcasecmp(name, "If-None-Match") == 0 { Self.add(value, to: &ifNoneMatch) }
         guard ambiguousName == nil, !Self.isToken(name) || Self.isLonger(name) || Self.isFolded(name, value) else {
             return
         }
         ambiguousName = String(String(cString: name).prefix(64))
+    }
+
+    private static func add(_ value: UnsafePointer<CChar>?, to list: inout String?) {
+        let value = value.map { String(cString: $0) } ?? ""
+        list = list.map { "\($0), \(value)" } ?? value
     }
 
     /// RFC 9110 section 5.6.2: what names consist of. A blank is no part of that.

@@ -14,6 +14,9 @@ struct HTTPAnswer: Sendable {
     var file: FileBody?
     /// A body that is made while it is sent instead.
     var pages: PagedBody?
+    /// True for what `HEAD` is told of a body that is made while it is sent: nothing is said of its length, and there
+    /// is none (RFC 9110 section 9.3.2).
+    var isHeadOfStream = false
     /// No cache on the way may keep it.
     var isPrivate = false
 
@@ -24,6 +27,13 @@ struct HTTPAnswer: Sendable {
 
     init(_ status: UInt32, type: String, text: String, revision: Int64? = nil) {
         self.init(status, type: type, bytes: Array(text.utf8), revision: revision)
+    }
+
+    /// The answer to `HEAD` where `GET` gets a body that is made while it is sent.
+    static func headOfStream(type: String, revision: Int64? = nil) -> HTTPAnswer {
+        var answer = HTTPAnswer(200, type: type, revision: revision)
+        answer.isHeadOfStream = true
+        return answer
     }
 
     /// A JSON document and a line's end, so that it reads well in a terminal.

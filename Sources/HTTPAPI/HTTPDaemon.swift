@@ -102,11 +102,19 @@ enum HTTPDaemon {
     static func queue(
         _ answer: HTTPAnswer, headers: [(name: String, value: String)], _ connection: OpaquePointer
     ) -> Bool {
-        let response = answer.body.withUnsafeBytes { bytes in
-            // It only reads what it copies.
-            MHD_create_response_from_buffer(
-                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
-        }
+        let response =
+            if answer.isHeadOfStream {
+                // It is never asked for a byte: to HEAD libmicrohttpd sends no body.
+                MHD_create_response_from_callback(
+                    tandem_http_size_unknown(), 1, { _, _, _, _ in tandem_http_end_of_stream() }, nil, nil)
+            } else {
+                answer.body.withUnsafeBytes { bytes in
+                    // It only reads what it copies.
+                    MHD_create_response_from_buffer(
+                        bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
+                }
+            }
+        if answer.isHeadOfStream, let response { tandem_http_end_with_connection(response) }
         return queue(response, status: answer.status, headers: headers, connection)
     }
 

@@ -29,21 +29,22 @@ struct RequestHeaders: Sendable {
     /// No field at all.
     init() {}
 
-    /// Those of a request; of a field that is given twice the first counts.
+    /// Those of a request. A list on several lines is one list (RFC 9110 section 5.3); of another field that is given
+    /// twice the first counts.
     init(_ connection: OpaquePointer) {
         func field(_ name: String) -> String? {
             MHD_lookup_connection_value(connection, .HEADER_KIND, name).map { String(cString: $0) }
         }
-        (host, origin, accept) = (field("Host"), field("Origin"), field("Accept"))
+        (host, origin) = (field("Host"), field("Origin"))
         (contentType, contentLength) = (field("Content-Type"), field("Content-Length"))
         (transferEncoding, expect) = (field("Transfer-Encoding"), field("Expect"))
-        (ifMatch, ifNoneMatch) = (field("If-Match"), field("If-None-Match"))
         (lastEventID, idempotencyKey) = (field("Last-Event-ID"), field("Idempotency-Key"))
         authorization = field("Authorization")
         let lines = FieldLines.of(connection)
         (hostCount, contentLengthCount) = (lines.hostCount, lines.contentLengthCount)
         (transferEncodingCount, authorizationCount) = (lines.transferEncodingCount, lines.authorizationCount)
         ambiguousName = lines.ambiguousName
+        (accept, ifMatch, ifNoneMatch) = (lines.accept, lines.ifMatch, lines.ifNoneMatch)
     }
 
     /// Throws `malformed` for what two readers could take for different requests (RFC 9112 sections 3.2, 5 and 6):

@@ -61,6 +61,42 @@ struct ConventionTests {
         #expect(try status("DELETE", "If-Match", "*").status == 204)
     }
 
+    @Test func `a list on several lines is one, empty elements are passed over (RFC 9110 sections 5.3 and 5.6.1.2)`()
+        throws
+    {
+        let client = try APIFixture().keptClient()
+        _ = try client.request("PUT", "/v1/gateways/a", body: "{\"uri\":\"sip:192.0.2.1\"}")
+        func status(_ method: String, _ lines: String..., body: String = "") throws -> Int {
+            client.client.send(
+                "\(method) /v1/gateways/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(body.utf8.count)\r\n"
+                    + lines.map { $0 + "\r\n" }.joined() + "\r\n" + body)
+            return try client.client.response().status
+        }
+        #expect(try status("GET", "If-None-Match: \"x\"", "if-none-match: \"r2\"") == 304)
+        #expect(try status("GET", "If-None-Match: , \"x\" ,, \"r2\",") == 304)
+        #expect(try status("GET", "If-None-Match: \"x\" \"r2\"") == 400)
+        #expect(try status("GET", "If-None-Match: , ,") == 400)
+        #expect(try status("GET", "If-None-Match: *", "If-None-Match: \"x\"") == 400)
+        #expect(try status("GET", "Accept: text/html", "Accept: application/json") == 200)
+        #expect(try status("GET", "Accept: text/html", "Accept: text/plain") == 406)
+        let body = "{\"resends\":1}"
+        #expect(try status("PATCH", "If-Match: \"x\"", "If-Match: \"y\"", body: body) == 412)
+        #expect(try status("PATCH", "If-Match: \"x\"", "If-Match: \"r2\"", body: body) == 200)
+    }
+
+    @Test(arguments: [
+        ("/v1/export", ""), ("/v1/backup", ""), ("/v1/routing-plans/default/routes", "text/csv"),
+        ("/v1/routing-plans/default/routes", "application/x-ndjson"), ("/v1/events", "text/event-stream"),
+    ])
+    func `HEAD of what is made while it is sent says nothing of its length, and nothing follows`(
+        path: String, accept: String
+    ) throws {
+        let client = try APIFixture().keptClient()
+        let head = try client.request("HEAD", path, headers: accept.isEmpty ? [:] : ["Accept": accept])
+        #expect(head.status == 200 && head["Content-Length"] == nil && head["Content-Type"] != nil)
+        #expect(client.client.isClosed(afterMilliseconds: 5000), "without another byte")
+    }
+
     @Test func `a list is walked page by page, each object once, next keeping the other parameters`() throws {
         let api = try APIFixture()
         let client = try api.client()

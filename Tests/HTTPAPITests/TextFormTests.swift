@@ -23,11 +23,12 @@ struct TextFormTests {
         let tags = try #require(EntityTags(" \"r1\", W/\"r2\" ,\"a,b\""))
         #expect(tags.strong == ["r1", "a,b"])
         #expect(tags.weak == ["r2"])
+        #expect(EntityTags(" ,\"r1\",, W/\"r2\" ,\"a,b\", ,") == tags, "section 5.6.1.2")
         #expect(tags.matchesWeakly("r2") && tags.matchesWeakly("r1") && !tags.matchesWeakly("r3"))
         #expect(EntityTags("*")?.matchesWeakly("anything") == true)
     }
 
-    @Test(arguments: ["", "r1", "\"r1", "\"a\" \"b\"", "\"a\",", "w/\"a\"", "\"*\"", "\"a b\""])
+    @Test(arguments: ["", "r1", "\"r1", "\"a\" \"b\"", ",", "w/\"a\"", "\"*\"", "\"a b\""])
     func `what is no list of entity tags is refused`(text: String) {
         #expect(EntityTags(text) == nil)
     }
