@@ -1,4 +1,5 @@
 import JSON
+import Routing
 import Store
 
 /// Merges what was sent of routes into what they are (RFC 7396), and checks what comes of it.
@@ -13,13 +14,13 @@ final class RouteMerging {
     private var known: [Question: RouteStage.Merged] = [:]
 
     private struct Question: Hashable {
-        let sent: String
-        let present: String?
+        let sent: ExactText
+        let present: ExactText?
     }
 
     /// What comes of a line.
     func merge(_ line: Int64, _ sent: String, _ present: String?) -> RouteStage.Merged {
-        let question = Question(sent: sent, present: present)
+        let question = Question(sent: ExactText(sent), present: present.map(ExactText.init))
         if let merged = known[question] { return merged }
         let (merged, errors) = Self.merge(sent, present)
         for error in errors {
@@ -43,15 +44,15 @@ final class RouteMerging {
         }
         // From a reject that is not there nothing can be taken away: an empty cell of reject_reason makes none.
         if case .object(var members) = patch, case .object(let reject)? = members["reject"], body["reject"] == nil,
-            !reject.isEmpty, reject.values.allSatisfy({ $0 == .null })
+            !reject.isEmpty, reject.allSatisfy({ $0.value == .null && ["status", "reason"].contains($0.key) })
         {
             members["reject"] = nil
             patch = .object(members)
         }
-        guard case .object(let members) = body.merged(with: patch) else { return (.refused, []) }
+        guard case .object(let members) = body.toCheck(after: patch) else { return (.refused, []) }
         let (kept, errors) = RouteRules.check(members)
         guard errors.isEmpty else { return (.refused, errors) }
         let text = kept.canonicalText
-        return (text == present ? .unchanged : .body(text), [])
+        return (ExactText(text) == present.map(ExactText.init) ? .unchanged : .body(text), [])
     }
 }

@@ -1,5 +1,6 @@
 import Dispatch
 package import JSON
+import Routing
 package import Store
 import Synchronization
 package import Time
@@ -180,7 +181,8 @@ package final class TokenRegistry: Sendable {
             return (TokenView(try store(made, asker), secret: secret, at: now), true)
         }
         (token.role, token.description, token.expiresAt) = (body.role.rawValue, body.description, body.expiresAt)
-        if let old, token == old { return (TokenView(old, at: now), false) }
+        let isSameText = token.description.map(ExactText.init) == old?.description.map(ExactText.init)
+        if let old, token == old, isSameText { return (TokenView(old, at: now), false) }
         token.updatedAt = now
         let view = TokenView(try store(token, asker), at: now)
         state.withLock { $0.onRevoke }()

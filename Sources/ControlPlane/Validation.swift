@@ -128,9 +128,8 @@ struct Validation {
 
     private mutating func checkLabels(_ value: JSONValue, _ rule: FieldRule, at place: String) -> JSONValue? {
         guard case .object(let members) = value else { return refuse(place, value, "not an object", rule) }
-        guard members.count <= FieldRule.labelLimitCount else {
-            return refuse(place, value, "\(members.count) labels", rule)
-        }
+        let count = members.count { $0.value != .null }
+        guard count <= FieldRule.labelLimitCount else { return refuse(place, value, "\(count) labels", rule) }
         var kept: [String: JSONValue] = [:]
         for (name, value) in members.sorted(by: { $0.key < $1.key }) where value != .null {
             let pointer = "\(place)/\(Self.escaped(name))"
@@ -221,8 +220,17 @@ struct Validation {
 
     /// A name as part of a JSON pointer (RFC 6901 section 3).
     static func escaped(_ name: String) -> String {
-        name.contains(where: { $0 == "~" || $0 == "/" })
-            ? name.map { $0 == "~" ? "~0" : $0 == "/" ? "~1" : String($0) }.joined() : name
+        guard name.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else { return name }
+        // By code points: a combining mark behind one of the two makes another character of both.
+        var escaped = ""
+        for scalar in name.unicodeScalars {
+            switch scalar {
+            case "~": escaped += "~0"
+            case "/": escaped += "~1"
+            default: escaped.unicodeScalars.append(scalar)
+            }
+        }
+        return escaped
     }
 }
 
@@ -239,10 +247,14 @@ extension JSONValue {
     }
 
     /// The object after a merge patch, as it is to be checked: what the patch takes out is null in it, so that a field
-    /// that nobody knows is refused also where it is only taken out.
+    /// that nobody knows is refused also where it is only taken out, at any depth.
     func toCheck(after patch: JSONValue) -> JSONValue {
-        guard case .object(let changes) = patch, case .object(var members) = merged(with: patch) else { return patch }
-        for (name, change) in changes where change == .null { members[name] = .null }
+        guard case .object(let changes) = patch else { return patch }
+        var members: [String: JSONValue] = [:]
+        if case .object(let own) = self { members = own }
+        for (name, change) in changes {
+            members[name] = change == .null ? .null : (members[name] ?? .null).toCheck(after: change)
+        }
         return .object(members)
     }
 }

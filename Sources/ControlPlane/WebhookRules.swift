@@ -59,8 +59,7 @@ struct WebhookRules {
         for (name, value) in members.sorted(by: { $0.key < $1.key })
         where !Self.known.contains(name) && !Self.readOnly.contains(name) {
             let allowed = Self.known.joined(separator: ", ")
-            let pointer = name.map { $0 == "~" ? "~0" : $0 == "/" ? "~1" : String($0) }.joined()
-            errors.append(FieldError("/\(pointer)", value, "unknown field", allowed: allowed))
+            errors.append(FieldError("/\(Validation.escaped(name))", value, "unknown field", allowed: allowed))
         }
         guard let first = errors.first else { return checked }
         let more = errors.count > 1 ? " (and \(errors.count - 1) more)" : ""

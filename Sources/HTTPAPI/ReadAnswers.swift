@@ -1,4 +1,5 @@
 import JSON
+import Routing
 import Synchronization
 
 /// Bodies of answers that the routing data alone decide, each made once a revision: monitoring and provisioning ask for
@@ -20,7 +21,7 @@ final class ReadAnswers: Sendable {
 
     private struct State {
         var revision: Int64 = -1
-        var answers: [String: Answer] = [:]
+        var answers: [ExactText: Answer] = [:]
         var byteCount = 0
     }
 
@@ -34,7 +35,7 @@ final class ReadAnswers: Sendable {
     func answer(
         to target: String, at revision: Int64, make: () throws(HTTPProblem) -> (answer: Answer, revision: Int64)
     ) throws(HTTPProblem) -> (answer: Answer, revision: Int64) {
-        if let known = state.withLock({ $0.revision == revision ? $0.answers[target] : nil }) {
+        if let known = state.withLock({ $0.revision == revision ? $0.answers[ExactText(target)] : nil }) {
             return (known, revision)
         }
         let made = try make()
@@ -51,7 +52,9 @@ final class ReadAnswers: Sendable {
                 state.answers.removeAll(keepingCapacity: true)
                 (state.revision, state.byteCount) = (revision, 0)
             }
-            if state.answers.updateValue(answer, forKey: target) == nil { state.byteCount += answer.body.count }
+            if state.answers.updateValue(answer, forKey: ExactText(target)) == nil {
+                state.byteCount += answer.body.count
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 /// JSON as a value. An object keeps no order; its canonical text has sorted keys and no spaces.
-package indirect enum JSONValue: Equatable, Sendable {
+package indirect enum JSONValue: Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -75,6 +75,24 @@ package indirect enum JSONValue: Equatable, Sendable {
             }
         }
         text += "\""
+    }
+}
+
+extension JSONValue: Equatable {
+    /// True when both are the same value. Strings are compared byte by byte: two that differ in their Unicode
+    /// normalisation alone are two texts, although Swift takes them for equal.
+    package static func == (left: JSONValue, right: JSONValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let left), .bool(let right)): left == right
+        case (.integer(let left), .integer(let right)): left == right
+        case (.number(let left), .number(let right)): left == right
+        case (.string(let left), .string(let right)):
+            left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
+        case (.array(let left), .array(let right)): left == right
+        case (.object(let left), .object(let right)): left == right
+        case (.null, _), (.bool, _), (.integer, _), (.number, _), (.string, _), (.array, _), (.object, _): false
+        }
     }
 }
 

@@ -85,7 +85,7 @@ struct RouteNumbers: Sendable {
 
 /// Names that others refer to by number, each for as long as somebody does.
 struct NumberedNames: Sendable {
-    private var numbers: [String: UInt32] = [:]
+    private var numbers: [ExactText: UInt32] = [:]
     private var names: [UInt32: String] = [:]
     private var counts: [UInt32: Int] = [:]
     private var pool: NumberPool
@@ -96,7 +96,7 @@ struct NumberedNames: Sendable {
     /// One behind the highest number in use.
     var numberCount: Int { (names.keys.max().map { Int($0) } ?? -1) + 1 }
 
-    subscript(name: String) -> UInt32? { numbers[name] }
+    subscript(name: String) -> UInt32? { numbers[ExactText(name)] }
 
     func name(of number: UInt32) -> String? { names[number] }
 
@@ -105,8 +105,8 @@ struct NumberedNames: Sendable {
 
     /// The number of a name that one more refers to; nil when all numbers are taken.
     mutating func retain(_ name: String) -> UInt32? {
-        guard let number = numbers[name] ?? pool.take() else { return nil }
-        (numbers[name], names[number]) = (number, name)
+        guard let number = self[name] ?? pool.take() else { return nil }
+        (numbers[ExactText(name)], names[number]) = (number, name)
         counts[number, default: 0] += 1
         return number
     }
@@ -116,7 +116,7 @@ struct NumberedNames: Sendable {
         guard let count = counts[number] else { return }
         counts[number] = count - 1
         guard count == 1, let name = names.removeValue(forKey: number) else { return }
-        numbers[name] = nil
+        numbers[ExactText(name)] = nil
         counts[number] = nil
         pool.giveBack(number)
     }

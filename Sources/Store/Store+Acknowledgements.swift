@@ -1,4 +1,5 @@
 import GRDB
+import Routing
 import Time
 
 extension Store {
@@ -35,7 +36,9 @@ extension Store {
         try writing { db in
             guard var record = try Self.statusRecord(sequence, db) else { return .noSuchRecord }
             if let first = record.acknowledgement {
-                let isSame = first.who == acknowledgement.who && first.note == acknowledgement.note
+                let isSame =
+                    first.who == acknowledgement.who
+                    && first.note.map(ExactText.init) == acknowledgement.note.map(ExactText.init)
                 return isSame ? .stored(record) : .alreadyAcknowledged(record)
             }
             try db.cachedStatement(

@@ -113,7 +113,8 @@ private struct DifferenceWalk {
     private func ended(_ row: Row, _ table: ObjectTable) throws -> Difference? {
         let before = try object(row, table)
         guard try row.textOrNull(9) != nil else { return Difference(path: before.path, before: before, after: nil) }
-        let isSame = try row.text(9) == row.text(5) && row.integer(11) == row.integer(7)
+        let isSame =
+            try ExactText(row.text(9)) == ExactText(row.text(5)) && row.integer(11) == row.integer(7)
         return isSame ? nil : Difference(path: before.path, before: before, after: try object(row, from: 9, table))
     }
 

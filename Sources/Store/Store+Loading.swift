@@ -82,21 +82,22 @@ private struct RouteBodies {
     /// So many are remembered; then it begins anew.
     private static let limitCount = 4096
 
-    private var known: [String: (body: JSONValue, number: Int)] = [:]
-    private var last: (text: String, body: JSONValue, number: Int)?
+    private var known: [ExactText: (body: JSONValue, number: Int)] = [:]
+    private var last: (text: ExactText, body: JSONValue, number: Int)?
     private var count = 0
 
     mutating func body(_ text: String, of path: () throws -> ResourcePath) throws -> (body: JSONValue, number: Int) {
+        let text = ExactText(text)
         if let last, last.text == text { return (last.body, last.number) }
         let found = try known[text] ?? read(text, of: path)
         last = (text, found.body, found.number)
         return found
     }
 
-    private mutating func read(_ text: String, of path: () throws -> ResourcePath) throws -> (JSONValue, Int) {
+    private mutating func read(_ text: ExactText, of path: () throws -> ResourcePath) throws -> (JSONValue, Int) {
         if known.count == Self.limitCount { known.removeAll(keepingCapacity: true) }
         count += 1
-        let read = (body: try ObjectTable.body(text, of: path()), number: count)
+        let read = (body: try ObjectTable.body(text.text, of: path()), number: count)
         known[text] = read
         return read
     }

@@ -70,6 +70,47 @@ import Time
     }
 
     @Test(arguments: [
+        ("gateways/lon1", #"{"probe":{"intervall_s":null}}"#, "/probe/intervall_s"),
+        ("gateways/lon1", #"{"probe":{"interval_s":5,"zz":null}}"#, "/probe/zz"),
+        ("gateways/lon1", #"{"zz":null}"#, "/zz"),
+        ("settings", #"{"gateway_defaults":{"zz":null}}"#, "/gateway_defaults/zz"),
+        ("settings", #"{"gateway_defaults":{"probe":{"zz":null}}}"#, "/gateway_defaults/probe/zz"),
+        ("routing-plans/default/routes/44", #"{"reject":{"zz":null}}"#, "/reject/zz"),
+    ]) func `a field that nobody knows is refused also where PATCH only takes it out`(
+        _ place: String, _ body: String, _ pointer: String
+    ) throws {
+        var fixture = try CandidateFixture.london()
+        #expect(try fixture.refusal(try patch(place, body)).errors.map(\.pointer).contains(pointer))
+    }
+
+    @Test func `of 64 labels one is exchanged for another in one PATCH`() throws {
+        var fixture = try CandidateFixture.london()
+        let labels = (0..<64).map { "\"l\($0)\":\"x\"" }.joined(separator: ",")
+        try fixture.take(try patch("gateways/lon1", "{\"labels\":{\(labels)}}"))
+        try fixture.take(try patch("gateways/lon1", #"{"labels":{"l0":null,"l64":"x"}}"#))
+        let more = try fixture.refusal(try patch("gateways/lon1", #"{"labels":{"l0":"x"}}"#))
+        #expect(more.errors.map(\.reason) == ["65 labels"])
+    }
+
+    @Test func `a text that differs in its Unicode normalisation alone is another, and kept as it came`() throws {
+        var fixture = try CandidateFixture.london()
+        let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+        func description() throws -> [UInt8]? {
+            try fixture.candidate.object(try path("gateways/lon1"))?.body["description"]?.text.map { Array($0.utf8) }
+        }
+        try fixture.take(try patch("gateways/lon1", #"{"description":"\#(composed)"}"#))
+        let result = try fixture.take(try patch("gateways/lon1", #"{"description":"\#(decomposed)"}"#))
+        #expect(result.operations.map(\.outcome) == [.replaced])
+        #expect(try description() == Array(decomposed.utf8))
+        let uri = "sip:192.0.2.10:5060"
+        try fixture.take(try put("gateways/lon1", #"{"uri":"\#(uri)","description":"\#(composed)"}"#))
+        #expect(try description() == Array(composed.utf8))
+        try fixture.take(
+            try patch("gateways/lon1", #"{"description":"\#(decomposed)"}"#), try put("routing-plans/p", "{}"))
+        #expect(try description() == Array(decomposed.utf8))
+    }
+
+    @Test(arguments: [
         (#"{"a":"b"}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"b"}"#, #"{"b":"c"}"#, #"{"a":"b","b":"c"}"#),
         (#"{"a":"b"}"#, #"{"a":null}"#, "{}"), (#"{"a":["b"]}"#, #"{"a":"c"}"#, #"{"a":"c"}"#),
         (#"{"a":{"b":"c"}}"#, #"{"a":{"b":"d","c":null}}"#, #"{"a":{"b":"d"}}"#),

@@ -25,6 +25,15 @@ import Testing
         #expect(try Self.parse("7") == .integer(7))
     }
 
+    @Test func `values are equal that hold the same bytes, and not those of another Unicode normalisation`() throws {
+        let (composed, decomposed) = ("{\"a\":[\"caf\u{E9}\"]}", "{\"a\":[\"cafe\u{301}\"]}")
+        #expect(try Self.parse(composed) != Self.parse(decomposed))
+        #expect(try Self.parse(composed) == Self.parse(composed))
+        let (one, other) = ("q\u{307}\u{323}", "q\u{323}\u{307}")
+        #expect(one.utf8.count == other.utf8.count && JSONValue.string(one) != .string(other))
+        #expect(JSONValue.null == .null && JSONValue.null != .bool(false) && JSONValue.integer(1) != .number(1))
+    }
+
     @Test(arguments: [
         ("0", JSONValue.integer(0)), ("-0", .integer(0)), ("2.0", .integer(2)), ("2e3", .integer(2000)),
         ("1E-2", .number(0.01)), ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),

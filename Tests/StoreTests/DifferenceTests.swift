@@ -135,6 +135,13 @@ import Time
         #expect(try all(3, 3).isEmpty)
     }
 
+    @Test func `a text of another Unicode normalisation differs`() throws {
+        let path = ResourcePath(.gateways, "a")
+        store.change([(path, .object(["description": .string("caf\u{E9}")]))])
+        store.change([(path, .object(["description": .string("cafe\u{301}")]))])
+        #expect(try all(1, 2).keys.sorted() == ["gateways/a"])
+    }
+
     @Test(arguments: ["", "1", "1-2", "1-2-3", "1-2-x-", "9-1-1-", "-1-1-1-"])
     func `text that is no position is none`(text: String) { #expect(DifferencePosition(text) == nil) }
 
