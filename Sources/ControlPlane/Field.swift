@@ -1,6 +1,7 @@
 import JSON
 import Routing
 import Store
+import Time
 
 /// One field of a resource: what may stand in it and what holds when nothing does.
 struct Field: Sendable {
@@ -145,7 +146,8 @@ struct Schema: Sendable {
         Schema(fields.filter { !names.contains($0.name) }, crossCheck: crossCheck, derivation: derivation)
     }
 
-    /// What applies: what was set, and the defaults of what was not.
+    /// What applies: what was set, and the defaults of what was not. Times are in UTC with milliseconds, however they
+    /// came.
     func effective(_ body: [String: JSONValue]) -> [String: JSONValue] {
         var effective = body
         for field in fields where !field.isWriteOnly {
@@ -158,6 +160,8 @@ struct Schema: Sendable {
                     })
             case (.object(let schema), .object(let members)):
                 effective[field.name] = .object(schema.effective(members))
+            case (.time, .string(let text)):
+                effective[field.name] = .string(WallTime(rfc3339: text)?.rfc3339 ?? text)
             case (_, let value): effective[field.name] = value
             }
         }

@@ -46,7 +46,11 @@ struct GatewayAddress {
 
     /// Only what changes nothing about where and how we send is taken.
     private static func check(parameters: ArraySlice<UInt8>) throws(Unfit) {
+        var names: Set<Substring> = []
         for part in String(decoding: parameters, as: UTF8.self).lowercased().split(separator: ";") {
+            let name = part.prefix { $0 != "=" }
+            // RFC 3261 section 19.1.1: which of the two holds can't be told.
+            guard names.insert(name).inserted else { throw Unfit(reason: "the URI parameter \(name) stands twice") }
             switch part {
             case "transport=udp", "transport=tcp", "user=phone": continue
             case _ where part.hasPrefix("transport="): throw Unfit(reason: "\(part) is \(notBuilt)")

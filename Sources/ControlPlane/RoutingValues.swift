@@ -19,6 +19,7 @@ extension Gateway {
         recovery = body.word("recovery") ?? recovery
         outOfServiceCauses = body.causes("out_of_service_causes") ?? outOfServiceCauses
         if let rules = body["probe"] { probe = ProbeRules(body: rules) }
+        if recovery == .probe, probe.intervalSeconds == 0 { recovery = .timed }  // no probe would ever bring it back
         limits = CallLimits(body: body)
         rampSeconds = body.whole("ramp_s") ?? rampSeconds
         rewriting = NumberRewriting(

@@ -74,8 +74,13 @@ extension Schema {
             return errors
         },
         derivation: { body in
-            guard let hold = body.whole("hold_s"), let limit = body.whole("hold_max_s") else { return }
-            body["hold_max_s"] = .integer(max(hold, limit))
+            // A gateway and the defaults may each be right and not go together.
+            if let hold = body.whole("hold_s"), let limit = body.whole("hold_max_s") {
+                body["hold_max_s"] = .integer(max(hold, limit))
+            }
+            if body["recovery"]?.text == RecoveryMode.probe.rawValue, body["probe"]?["interval_s"] == .integer(0) {
+                body["recovery"] = .string(RecoveryMode.timed.rawValue)
+            }
         })
 
     private static let probe = Schema([

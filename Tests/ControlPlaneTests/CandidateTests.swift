@@ -110,6 +110,16 @@ import Time
         #expect(try description() == Array(decomposed.utf8))
     }
 
+    @Test func `times are shown as they came, and in effect in UTC with milliseconds`() throws {
+        var fixture = try CandidateFixture.london()
+        let route = "routing-plans/default/routes/44"
+        try fixture.take(try patch(route, #"{"valid_from":"2026-01-01T02:00:00+01:00"}"#))
+        let view = try fixture.view(route)
+        #expect(view.body["valid_from"] == .string("2026-01-01T02:00:00+01:00"))
+        #expect(view.body["effective"]?["valid_from"] == .string("2026-01-01T01:00:00.000Z"))
+        #expect(view.body["effective"]?["valid_until"] == .null)
+    }
+
     @Test(arguments: [
         (#"{"a":"b"}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"b"}"#, #"{"b":"c"}"#, #"{"a":"b","b":"c"}"#),
         (#"{"a":"b"}"#, #"{"a":null}"#, "{}"), (#"{"a":["b"]}"#, #"{"a":"c"}"#, #"{"a":"c"}"#),

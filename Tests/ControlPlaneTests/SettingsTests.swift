@@ -123,6 +123,25 @@ import Time
         #expect(try fixture.view("gateways/a").body["effective"]?["hold_s"] == .integer(33))
     }
 
+    @Test(arguments: [
+        (#"{"recovery":"probe"}"#, #"{"probe":{"interval_s":0}}"#),
+        (#"{"probe":{"interval_s":0}}"#, #"{"recovery":"probe"}"#),
+    ]) func `a gateway without probes never waits for one, whichever of the two the defaults say`(
+        _ own: String, _ defaults: String
+    ) throws {
+        var fixture = try CandidateFixture.london()
+        try fixture.take(try patch("gateways/lon1", own))
+        let (before, words) = (fixture.candidate.builder.gateways["lon1"]?.recovery, ["probe", "timed"])
+        #expect(before == (own.contains("recovery") ? .probe : .timed))
+        try fixture.take(try patch("settings", #"{"gateway_defaults":\#(defaults)}"#))
+        #expect(fixture.candidate.builder.gateways["lon1"]?.recovery == .timed)
+        let view = try fixture.view("gateways/lon1").body
+        #expect(view["effective"]?["recovery"] == .string("timed"))
+        #expect(view["recovery"]?.text.map { words.contains($0) } ?? true)
+        try fixture.take(try patch("gateways/lon1", #"{"recovery":"probe","probe":{"interval_s":7}}"#))
+        #expect(fixture.candidate.builder.gateways["lon1"]?.recovery == .probe)
+    }
+
     @Test func `gateways are found by label`() async throws {
         let fixture = try ControlPlaneFixture()
         for (id, labels) in [("a", #"{"site":"lon","x":"%"}"#), ("b", #"{"site":"par"}"#), ("c", #"{"site":"lon"}"#)] {
