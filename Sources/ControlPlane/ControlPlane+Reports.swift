@@ -24,13 +24,6 @@ extension ControlPlane {
                     allowed: "a time after \(clock.wallTime.rfc3339)")
                 throw Refusal(.invalid, "/until: not in the future.", errors: [error])
             }
-            if let until, clock.instant(of: until) > StatusWord.lastTimeValue {
-                let last = clock.wallTime(of: StatusWord.lastTimeValue).rfc3339
-                let error = FieldError(
-                    "/until", .string(until.rfc3339), "too far ahead",
-                    allowed: "a time before \(last), or none: until further word")
-                throw Refusal(.invalid, "/until: too far ahead.", errors: [error])
-            }
             if let reason = readOnlyReason { throw .readOnly(reason) }
             let status = order.text("status").flatMap { GatewayStatus(rawValue: $0) } ?? .inService
             networkManager.order(slot, status, until: until, note: order.text("note"))

@@ -191,7 +191,8 @@ extension StatusWord {
     /// True when the operator has said so already: a time that was shown on the wall clock comes back a little other.
     fileprivate func isOrdered(until time: Instant?) -> Bool {
         guard status == .outOfService, cause == .operatorWord else { return false }
-        guard let timeValue, let time else { return self.timeValue == nil && time == nil }
+        guard let timeValue, var time else { return self.timeValue == nil && time == nil }
+        time = min(time, StatusWord.lastTimeValue)  // as it was kept
         return timeValue - time <= .milliseconds(10) && time - timeValue <= .milliseconds(10)
     }
 }
