@@ -59,6 +59,7 @@ extension HTTPService {
         guard let best = qualities.max(), let place = qualities.firstIndex(of: best), place > 0 else {
             var query = ListQuery(.routes, plan: request.path("id"))
             query.idPrefix = request["prefix"]
+            _ = try request.isKnown("")  // a page has no entity tag; what is none is refused all the same
             return try list(query, request)
         }
         for name in ["limit", "cursor"] where request[name] != nil {
